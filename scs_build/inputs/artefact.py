@@ -1,0 +1,76 @@
+"""What a lock line names, and what every kind of input can do: lock, locate, index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+EntryType = Literal["file", "dir", "link", "hardlink", "char", "block", "fifo"]
+Role = Literal["image", "build"]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One exact input: a .deb, a wheel, an sdist, an archive. `data` is what its kind needs beyond that.
+
+    `role` is `image` for what an image keeps and `build` for what only builds see.
+    """
+
+    kind: str
+    name: str
+    version: str
+    sha256: str
+    size: int
+    role: Role = "image"
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Kind and name: what stays the same when the version changes."""
+        return f"{self.kind}:{self.name}" if self.role == "image" else f"{self.kind}:{self.name}:build"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the flat object that a lock line holds."""
+        head = {"kind": self.kind, "name": self.name, "version": self.version}
+        return {**head, "role": self.role, "sha256": self.sha256, "size": self.size, **self.data}
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Artefact:
+        """Read a lock line; raises KeyError or TypeError where it is not one."""
+        rest = dict(line)
+        head = {key: rest.pop(key) for key in ("kind", "name", "version", "role", "sha256", "size")}
+        return cls(**head, data=rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One path that an artefact brings. `path` has no leading slash; `link` is a target as written.
+
+    `sha256` is of the content of files; hard links name their primary path in `link`.
+    """
+
+    path: str
+    type: EntryType
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    sha256: str = ""
+    link: str = ""
+
+
+class Input(Protocol):
+    """One kind of input. Rooms after this one iterate over kinds and name none."""
+
+    kind: str
+
+    def urls(self, artefact: Artefact, site: Any) -> Iterable[str]:
+        """Return where the artefact can be had, best source first; may ask the network."""
+
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+        """Read the artefact's file and return every path that it brings."""
+
+
+Progress = Callable[[str], None]

@@ -1,0 +1,26 @@
+"""A lock: the exact inputs of one image in one series, per platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scs_build.inputs.artefact import Artefact
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The artefacts of one image for one platform (such as `linux/amd64`), sorted by kind and name.
+
+    A child's lock holds only what it adds to its parents' locks.
+    """
+
+    image: str
+    series: str
+    platform: str
+    artefacts: tuple[Artefact, ...]
+
+    def of_kind(self, kind: str, role: str | None = None) -> tuple[Artefact, ...]:
+        """Return the artefacts of one kind, of one role when given."""
+        return tuple(a for a in self.artefacts if a.kind == kind and (role is None or a.role == role))

@@ -1,0 +1,1 @@
+"""What is built: typed models and the strict loader that names file, line and column."""

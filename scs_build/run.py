@@ -1,0 +1,92 @@
+"""The only gateway to other programs: `sh`, an argument list, a clean environment, a clear failure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from scs_build.errors import ProgramError
+
+# What a program may inherit: where programs are, where its home is, and how the site reaches the
+# network. Everything else would make a result depend on who called.
+INHERITED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
+             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that ended: its exit status and what it wrote (empty where it went to a file)."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment that programs get: the few inherited names, a fixed locale, and `extra`."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {**inherited, "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+def command_line(argv: Sequence[str | Path]) -> str:
+    """Return `argv` as one line that can be pasted into a shell."""
+    return shlex.join(os.fspath(arg) for arg in argv)
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    log: IO[bytes] | None = None,
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    accept: Collection[int] = (0,),
+) -> Completed:
+    """Run a program to its end.
+
+    `env` replaces the clean environment when given. With `log`, both output streams go to that open
+    file and the result holds none. Statuses outside `accept`, a missing program and a time-out raise
+    `ProgramError` with the command and the end of its output.
+    """
+    import sh
+
+    program, *args = (os.fspath(arg) for arg in argv)
+    options: dict[str, Any] = {
+        "_env": dict(env) if env is not None else clean_environment(),
+        "_cwd": os.fspath(cwd) if cwd else None,
+        "_in": stdin,
+        "_ok_code": list(range(256)),
+        "_tty_out": False,
+        "_timeout": timeout,
+        "_return_cmd": True,
+        "_decode_errors": "replace",
+    }
+    if log is not None:
+        options |= {"_out": log.fileno(), "_err": log.fileno()}
+    try:
+        done = sh.Command(program)(*args, **options)
+    except sh.CommandNotFound as error:
+        raise ProgramError(
+            f"the program {program} is not there", solution="run `scs-build doctor` to see what is missing"
+        ) from error
+    except sh.TimeoutException as error:
+        raise ProgramError(f"no end after {timeout:g} s: {command_line(argv)}") from error
+    except sh.ErrorReturnCode as error:  # a signal: sh raises whatever the accepted codes
+        status, stdout, stderr = error.exit_code, error.stdout, error.stderr
+    else:
+        status, stdout, stderr = done.exit_code, done.stdout, done.stderr
+    if status not in accept:
+        raise failure(argv, status, stdout + stderr)
+    return Completed(status, stdout, stderr)
+
+
+def failure(argv: Sequence[str | Path], status: int, output: bytes) -> ProgramError:
+    """Return the error for a program that ended with `status`, with the last 20 lines of its output."""
+    tail = "\n".join("    " + line for line in output.decode(errors="replace").splitlines()[-20:])
+    ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+    return ProgramError(f"{ended}: {command_line(argv)}" + (f"\n{tail}" if tail else ""))
