@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -71,6 +71,3 @@ class Input(Protocol):
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
         """Read the artefact's file and return every path that it brings."""
-
-
-Progress = Callable[[str], None]

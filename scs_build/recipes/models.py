@@ -107,7 +107,9 @@ class Recipe(Model):
     directories: dict[AbsolutePath, str] = Field(
         default_factory=dict, description="empty directories and the user that owns each"
     )
-    links: dict[AbsolutePath, str] = Field(default_factory=dict, description="symbolic links and their targets")
+    links: dict[AbsolutePath, str] = Field(
+        default_factory=dict, description="symbolic links and their targets"
+    )
     users: dict[Name, User] = Field(default_factory=dict)
     user: Name | None = Field(None, description="the user that the image runs as; inherited from the parent")
     environment: dict[str, str] = Field(default_factory=dict)
@@ -132,7 +134,9 @@ class PythonChannel(Model):
     """Which Python a series stands on."""
 
     version: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")]
-    manylinux: Annotated[str, StringConstraints(pattern=r"^2_\d+$")] = Field(description="glibc of the release")
+    manylinux: Annotated[str, StringConstraints(pattern=r"^2_\d+$")] = Field(
+        description="glibc of the release"
+    )
     prefix: AbsolutePath = Field(description="where the virtual environment of an image lies")
 
 
