@@ -198,4 +198,6 @@ class OfflineError(InfrastructureError):
     meaning = "something is not in the store and --offline was given"
 
 
+EXIT_USAGE = 2
+EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130

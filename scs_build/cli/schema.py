@@ -1,0 +1,21 @@
+"""`scs-build schema`: the JSON schema of the files that people write, for editors and other tools."""
+
+from __future__ import annotations
+
+import click
+
+from scs_build.cli.output import print_json
+
+DOCUMENTS = ("recipe", "series", "paths", "site")
+
+
+@click.command()
+@click.argument("document", type=click.Choice(DOCUMENTS), default="recipe")
+def command(document: str) -> None:
+    """Print the JSON schema of a file that people write.
+
+    DOCUMENT is a recipe (the default), a series, the table of paths, or a site configuration.
+    """
+    from scs_build.recipes.schema import schemas
+
+    print_json(schemas()[document])
