@@ -1,1 +1,1 @@
-"""."""
+"""What is content-addressed: blobs, records, trees; fetching, collecting and checking them."""

@@ -1,0 +1,128 @@
+"""Fetching what is missing: in parallel, from the first source that has the right bytes."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from scs_build.errors import FetchError, IntegrityError, OfflineError
+from scs_build.progress import Progress, Silent
+from scs_build.store.fetcher import Download, Failure, Fetcher
+from scs_build.store.store import Store
+from scs_build.store.transport import Patience, new_session
+from scs_build.store.usage import human
+
+__all__ = ["Download", "Fetched", "Patience", "fetch"]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """How many blobs were missing and came, their bytes, and the seconds it took."""
+
+    count: int
+    bytes: int
+    seconds: float
+
+
+def fetch(
+    store: Store,
+    downloads: Iterable[Download],
+    *,
+    jobs: int = 8,
+    offline: bool = False,
+    progress: Progress | None = None,
+    patience: Patience | None = None,
+) -> Fetched:
+    """Bring all of `downloads` into the store, `jobs` at a time, and count those already there as used.
+
+    One that fails does not keep the others from coming. Raises `IntegrityError` (a source had wrong
+    bytes and none had the right ones), `FetchError` (no source delivered), `OfflineError`, `DiskFullError`.
+    An interrupted download goes on where it was at the next call.
+    """
+    began = time.monotonic()
+    missing = _missing(store, downloads)
+    total = sum(download.size for download in missing)
+    if not missing:
+        return Fetched(0, 0, time.monotonic() - began)
+    if offline:
+        raise _offline(missing, total)
+    store.prepare()
+    store.require_space(total - sum(_present(store, download) for download in missing))
+    with (progress or Silent()).task("fetch", total, "bytes") as task:
+        failures = _work(Fetcher(store, patience or Patience(), task), missing, jobs)
+    if failures:
+        raise _error(failures, len(missing))
+    return Fetched(len(missing), total, time.monotonic() - began)
+
+
+def _missing(store: Store, downloads: Iterable[Download]) -> list[Download]:
+    missing: dict[str, Download] = {}
+    for download in downloads:
+        if store.has(download.sha256, download.size):
+            store.touch(store.blob(download.sha256))
+        else:
+            missing.setdefault(download.sha256, download)
+    return list(missing.values())
+
+
+def _present(store: Store, download: Download) -> int:
+    try:
+        return min(store.part(download.sha256).stat().st_size, download.size)
+    except FileNotFoundError:
+        return 0
+
+
+def _work(fetcher: Fetcher, missing: Sequence[Download], jobs: int) -> list[Failure]:
+    """Fetch in daemon threads: Ctrl-C must not wait for a stalled mirror, as an executor would."""
+    waiting: queue.SimpleQueue[tuple[Download, Future[Failure | None]]] = queue.SimpleQueue()
+    futures: list[Future[Failure | None]] = []
+    for download in missing:
+        futures.append(Future())
+        waiting.put((download, futures[-1]))
+    threads = [
+        threading.Thread(target=_worker, args=(fetcher, waiting), daemon=True)
+        for _ in range(min(jobs, len(missing)))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        results = [future.result() for future in futures]
+    except BaseException:
+        fetcher.stop.set()
+        raise
+    for thread in threads:
+        thread.join()
+    return [failure for failure in results if failure]
+
+
+def _worker(fetcher: Fetcher, waiting: queue.SimpleQueue[tuple[Download, Future[Failure | None]]]) -> None:
+    with new_session() as session:
+        while not fetcher.stop.is_set():
+            try:
+                download, future = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                future.set_result(fetcher.fetch(session, download))
+            except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+                future.set_exception(error)
+
+
+def _offline(missing: Sequence[Download], total: int) -> OfflineError:
+    names = "\n".join(f"    {download.name} ({human(download.size)})" for download in missing)
+    return OfflineError(
+        f"artefacts not in the store: {len(missing)} ({human(total)}):\n{names}",
+        solution="run `scs-build fetch` with a network first, or leave out --offline",
+    )
+
+
+def _error(failures: Sequence[Failure], wanted: int) -> FetchError | IntegrityError:
+    listing = "\n".join(str(failure) for failure in failures)
+    text = f"artefacts that could not be fetched: {len(failures)} of {wanted}:\n{listing}"
+    if any(failure.wrong for failure in failures):
+        return IntegrityError(text, solution="do not trust the source that serves other bytes; name another")
+    return FetchError(text, solution="run the same command again, or name other mirrors in the site file")
