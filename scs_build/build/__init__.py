@@ -1,1 +1,1 @@
-"""."""
+"""Running a plan: each kind of step, the executor, and what a build hands back."""

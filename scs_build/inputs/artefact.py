@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 EntryType = Literal["file", "dir", "link", "hardlink", "char", "block", "fifo"]
-Role = Literal["image", "build"]
+Role = Literal["image", "install", "build"]
 
 
 @dataclass(frozen=True)
 class Artefact:
     """One exact input: a .deb, a wheel, an sdist, an archive. `data` is what its kind needs beyond that.
 
-    `role` is `image` for what an image keeps and `build` for what only builds see.
+    `role` is `image` for what an image keeps, `install` for what is only there while Debian packages are
+    installed, and `build` for what compiles.
     """
 
     kind: str
@@ -29,7 +30,7 @@ class Artefact:
     @property
     def id(self) -> str:
         """Kind and name: what stays the same when the version changes."""
-        return f"{self.kind}:{self.name}" if self.role == "image" else f"{self.kind}:{self.name}:build"
+        return f"{self.kind}:{self.name}" if self.role == "image" else f"{self.kind}:{self.name}:{self.role}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the flat object that a lock line holds."""

@@ -1,0 +1,136 @@
+"""A build from plan to images: fetch what is missing, run the steps, tell what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scs_build.build.executor import Executor, Outcome
+from scs_build.build.records import Record
+from scs_build.engines.spec import Engine
+from scs_build.engines.tools import ToolsTree
+from scs_build.errors import ScsBuildError
+from scs_build.inputs import INPUTS
+from scs_build.inputs.artefact import Artefact
+from scs_build.plan.graph import Graph
+from scs_build.plan.history import result_of
+from scs_build.plan.plan import Plan, PlannedImage, make_plan
+from scs_build.progress import Progress
+from scs_build.recipes.site import Site
+from scs_build.store.fetch import Download, Fetched, fetch
+from scs_build.store.store import Store
+
+# Trees and compilers need more room than what is fetched: measured for the first five images.
+ROOM_PER_BYTE = 8
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """An image that is there: `action` says whether it was built now."""
+
+    name: str
+    key: str
+    action: str
+    seconds: float
+    record: Record
+
+    @property
+    def digest(self) -> str:
+        """Digest of the image manifest, `sha256:<hex>`."""
+        return str(self.record["result"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the image's line of `build --json`."""
+        layers = self.record["layers"]
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "key": self.key,
+            "action": self.action,
+            "seconds": round(self.seconds, 3),
+            "unpacked_bytes": sum(layer["unpacked"] for layer in layers),
+            "layers": [{name: layer[name] for name in ("digest", "diff_id", "bytes")} for layer in layers],
+        }
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build made, what failed, and what it took."""
+
+    series: str
+    platform: str
+    seconds: float
+    images: tuple[BuiltImage, ...]
+    failures: Mapping[str, ScsBuildError] = field(default_factory=dict)
+    fetched: Fetched | None = None
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `build --json` prints."""
+        return {
+            "series": self.series,
+            "platform": self.platform,
+            "seconds": round(self.seconds, 3),
+            "images": [image.to_json() for image in self.images],
+            "failures": [{"name": name, **error.to_json()} for name, error in self.failures.items()],
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build: where artefacts come from, how many steps at once, whether the network may be used."""
+
+    site: Site
+    make_engine: Callable[[ToolsTree], Engine]
+    jobs: int = 2
+    offline: bool = False
+
+
+def build(
+    graph: Graph, store: Store, names: Sequence[str], options: Options, progress: Progress
+) -> BuildResult:
+    """Build images and return all outcomes; one that fails keeps only those that stand on it from being built."""
+    started = time.monotonic()
+    plan = make_plan(graph, store, names)
+    fetched = fetch_for(plan, store, options, progress)
+    executor = Executor(graph, store, options.make_engine, options.jobs, progress)
+    wanted = [image.step for image in plan.images if image.action == "build"]
+    outcomes = executor.make(wanted)
+    made, failures = _sorted_out(plan, store, outcomes, executor.seconds)
+    seconds = time.monotonic() - started
+    return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds)
+
+
+def fetch_for(plan: Plan, store: Store, options: Options, progress: Progress) -> Fetched:
+    """Fetch every artefact that the plan's steps read and the store does not hold."""
+    missing = [a for a in plan.artefacts() if not store.has(a.sha256)]
+    store.require_space(sum(a.size for a in missing) * ROOM_PER_BYTE)
+    downloads = [_download(artefact, options.site) for artefact in missing]
+    return fetch(store, downloads, jobs=8, offline=options.offline, progress=progress)
+
+
+def _download(artefact: Artefact, site: Site) -> Download:
+    name = f"{artefact.name} {artefact.version}"
+    urls = INPUTS[artefact.kind].urls
+    return Download(artefact.sha256, artefact.size, name, lambda: urls(artefact, site))
+
+
+def _sorted_out(
+    plan: Plan, store: Store, outcomes: Mapping[str, Outcome], seconds: Mapping[str, float]
+) -> tuple[tuple[BuiltImage, ...], dict[str, ScsBuildError]]:
+    made: list[BuiltImage] = []
+    failures: dict[str, ScsBuildError] = {}
+    for image in plan.images:
+        outcome = outcomes.get(image.step.name) or result_of(store, image.step)
+        if isinstance(outcome, ScsBuildError):
+            failures[image.name] = outcome
+        elif isinstance(outcome, dict):
+            spent = sum(seconds.get(planned.step.name, 0.0) for planned in _own(image))
+            made.append(BuiltImage(image.name, image.step.key, image.action, spent, outcome))
+    return tuple(made), failures
+
+
+def _own(image: PlannedImage) -> list[Any]:
+    return [planned for planned in image.steps if planned.step.subject == image.name]

@@ -1,0 +1,112 @@
+"""Trees: the tools, the scaffold, and Debian packages installed by apt on what is there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scs_build.build.records import Record, make_record
+from scs_build.build.repository import deb_name, repository_files
+from scs_build.build.workshop import Workshop
+from scs_build.canonical import digest_of
+from scs_build.engines.spec import STEP_CAPABILITIES, StepSpec
+from scs_build.engines.tools import extract_tools
+from scs_build.oci.tree import index
+from scs_build.plan.step import Step
+from scs_build.recipes.models import User
+
+# Services must not start while packages are installed.
+POLICY = b"#!/bin/sh\nexit 101\n"
+
+# What apt and dpkg leave behind: caches, logs and the previous copy of each database.
+TIDY = """
+rm -rf /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/* /var/lib/dpkg/*-old \\
+    /var/lib/apt/lists /var/lib/apt/extended_states /var/log/* /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+"""
+
+SCAFFOLD = """
+mmdebstrap --mode=root --variant=apt --format=directory --skip=check/qemu,output/dev \\
+    --dpkgopt=force-unsafe-io --setup-hook='printf path-exclude=/usr/share/doc/* >/dev/null' \\
+    "$RELEASE" /scaffold 'deb [trusted=yes] copy:///step ./'
+rm -f /scaffold/etc/apt/sources.list
+"""
+
+INSTALL = f"""
+for database in passwd group shadow; do
+    test ! -e /step/$database || cat /step/$database >> /etc/$database
+done
+set -- /step/*.deb
+if test -e "$1"; then
+    apt-get -qq -y --no-install-recommends --allow-downgrades --no-download \\
+        -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o APT::Sandbox::User=root \\
+        -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null install "$@"
+fi
+{TIDY}
+"""
+
+
+def run_tools(shop: Workshop, step: Step) -> Record:
+    """Unpack the tools tree."""
+    extract_tools(shop.store, step.artefacts, step.key)
+    return make_record(step.key, trees=[step.key])
+
+
+def run_scaffold(shop: Workshop, step: Step) -> Record:
+    """Make the minimal Debian on which packages are installed, with mmdebstrap from a local repository."""
+    release = shop.graph.series.debian.release
+    with shop.folder(
+        {deb_name(a): a for a in step.artefacts}, repository_files(shop.store, step.artefacts, release)
+    ) as repository:
+        spec = StepSpec(
+            name=step.name,
+            argv=("/bin/sh", "-euc", SCAFFOLD),
+            layers=(shop.tools.path,),
+            inputs={"/step": repository},
+            environment={"RELEASE": release, "DEBIAN_FRONTEND": "noninteractive"},
+            # mmdebstrap mounts /proc and /sys for the maintainer scripts.
+            capabilities=(*STEP_CAPABILITIES, "CAP_SYS_ADMIN", "CAP_NET_ADMIN"),
+        )
+        with shop.run(spec) as changes:
+            scaffold = changes / "scaffold"
+            policy = scaffold / "usr/sbin/policy-rc.d"
+            policy.write_bytes(POLICY)
+            policy.chmod(0o755)
+            return _keep(shop, step, scaffold)
+
+
+def run_install(shop: Workshop, step: Step) -> Record:
+    """Install Debian packages by apt, on the tree of the step before, with the recipe's users there first."""
+    users = {} if step.name.startswith("toolchain:") else shop.component(step).recipe.users
+    with shop.folder({deb_name(a): a for a in step.artefacts}, _databases(users)) as folder:
+        spec = StepSpec(
+            name=step.name,
+            argv=("/bin/sh", "-euc", INSTALL),
+            layers=shop.stack(step.needs[0]),
+            inputs={"/step": folder},
+            environment={"DEBIAN_FRONTEND": "noninteractive"},
+        )
+        with shop.run(spec) as changes:
+            return _keep(shop, step, changes)
+
+
+def _databases(users: dict[str, User]) -> dict[str, bytes]:
+    """Return the lines that the recipe's users add to the databases of users and groups."""
+    if not users:
+        return {}
+    lines: dict[str, list[str]] = {"passwd": [], "group": [], "shadow": []}
+    for name, user in sorted(users.items()):
+        gid = user.uid if user.gid is None else user.gid
+        lines["passwd"].append(f"{name}:x:{user.uid}:{gid}::{user.home}:/usr/sbin/nologin")
+        lines["group"].append(f"{name}:x:{gid}:")
+        lines["shadow"].append(f"{name}:!:18262::::::")
+    return {file: ("\n".join(text) + "\n").encode() for file, text in lines.items()}
+
+
+def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
+    """Move a tree into the store; its result is the digest of its index."""
+    result = digest_of(
+        [[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()]
+    )
+    with shop.store.new_tree(step.key) as target:
+        target.rmdir()
+        tree.rename(target)
+    return make_record(result, trees=[step.key])

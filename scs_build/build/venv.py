@@ -1,0 +1,102 @@
+"""The virtual environment layer: locked wheels, installed by uv, compiled, every file explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from scs_build.build.pyc import compile_entries
+from scs_build.build.records import Record, layer_record
+from scs_build.build.select import files_below, refuse
+from scs_build.build.wheel import file_name
+from scs_build.build.workshop import Workshop
+from scs_build.canonical import sha256_file
+from scs_build.engines.spec import StepSpec
+from scs_build.inputs.artefact import Artefact, Member
+from scs_build.oci.entry import Entry
+from scs_build.oci.layer import write_layer
+from scs_build.oci.tree import MergedTree
+from scs_build.plan.step import Step
+
+SYNC = """
+uv="/step/uv --offline --no-config --no-cache --quiet"
+export UV_PYTHON_DOWNLOADS=never
+$uv venv --python "/usr/bin/python$PYTHON" "$PREFIX"
+$uv pip sync --no-index --find-links /step/wheels --require-hashes --link-mode copy \\
+    --python "$PREFIX/bin/python" /step/requirements.txt
+"""
+
+
+def run_venv(shop: Workshop, step: Step) -> Record:
+    """Write the layer of an image's virtual environment."""
+    wheels = (*step.artefacts, *_compiled(shop, step))
+    requirements = "".join(f"{a.name}=={a.version} --hash=sha256:{a.sha256}\n" for a in wheels).encode()
+    contents = {f"wheels/{file_name(a)}": a for a in wheels}
+    python = shop.graph.series.python
+    stack = shop.stack(step.runs_on[0])
+    files = {"uv": shop.tools.path / "usr/bin/uv", "requirements.txt": requirements}
+    with shop.folder(contents, files) as folder:
+        (folder / "uv").chmod(0o755)
+        spec = StepSpec(
+            name=step.name,
+            argv=("/bin/sh", "-euc", SYNC),
+            layers=stack,
+            inputs={"/step": folder},
+            environment={"PREFIX": python.prefix, "PYTHON": python.version},
+        )
+        with shop.run(spec) as changes:
+            prefix = python.prefix.lstrip("/")
+            entries = list(_entries(shop, changes, prefix, wheels))
+            sources = [entry.path for entry in entries if entry.path.endswith(".py")]
+            interpreter = f"usr/bin/python{python.version}"
+            with compile_entries(shop, step.name, (*stack, changes), interpreter, sources) as compiled:
+                return layer_record(write_layer(shop.store, [*entries, *compiled], shop.jobs))
+
+
+def _compiled(shop: Workshop, step: Step) -> Iterator[Artefact]:
+    """Return the wheels that other steps compiled, as artefacts of this one."""
+    for need in step.needs:
+        record, sdist = shop.records[need.name], need.artefacts[0]
+        sha256 = record["uses"]["blobs"][0]
+        size = shop.store.blob(sha256).stat().st_size
+        yield Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
+
+
+def _entries(shop: Workshop, changes: Path, prefix: str, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
+    """Return what uv installed: members of the wheels with equal content, and what it generates."""
+    site = f"{prefix}/lib/python{shop.graph.series.python.version}/site-packages"
+    members = {_installed(m.path, prefix, site): m for a in wheels for m in shop.members(a)}
+    tree = MergedTree((changes,))
+    nameless = []
+    for name in files_below(changes / prefix):
+        path = f"{prefix}/{name}"
+        if shop.dropped.first(path) is not None:
+            continue
+        entry = tree.entry(path)
+        if not _is_member(members.get(path), entry) and shop.generated.first(path) is None:
+            nameless.append(f"/{path} is not as a locked wheel brings it")
+        yield Entry(path, entry.type, _mode(entry), content=entry.content, link=entry.link)
+    refuse(nameless, "say in images/paths.yaml who generates them, or drop them, each with a reason")
+
+
+def _mode(entry: Entry) -> int:
+    """Wheels come from many umasks: a file is executable or it is not."""
+    if entry.type == "link":
+        return 0o777
+    return 0o755 if entry.mode & 0o111 else 0o644
+
+
+def _is_member(member: Member | None, entry: Entry) -> bool:
+    return (
+        member is not None and isinstance(entry.content, Path) and sha256_file(entry.content) == member.sha256
+    )
+
+
+def _installed(path: str, prefix: str, site: str) -> str:
+    """Return where a member of a wheel lies once installed."""
+    top, _, rest = path.partition("/")
+    if not top.endswith(".data"):
+        return f"{site}/{path}"
+    scheme, _, rest = rest.partition("/")
+    folder = {"scripts": f"{prefix}/bin", "data": prefix}.get(scheme, site)
+    return f"{folder}/{rest}"

@@ -1,0 +1,54 @@
+"""Wheels from sdists with C code: compiled once, on the builder's tree, without a network."""
+
+from __future__ import annotations
+
+from scs_build.build.records import Record, make_record
+from scs_build.build.workshop import Workshop
+from scs_build.engines.spec import StepSpec
+from scs_build.errors import StepError
+from scs_build.inputs.artefact import Artefact
+from scs_build.plan.step import Step
+
+BUILD = """
+uv="/step/uv --offline --no-config --no-cache --quiet"
+export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
+$uv venv --python "/usr/bin/python$PYTHON" /tmp/venv
+if test -e /step/wheels; then
+    $uv pip install --no-index --no-deps --python /tmp/venv/bin/python /step/wheels/*.whl
+fi
+mkdir -p /var/tmp/wheel
+$uv build --wheel --no-build-isolation --no-index --python /tmp/venv/bin/python \\
+    --out-dir /var/tmp/wheel "/step/$SDIST"
+"""
+
+
+def run_wheel(shop: Workshop, step: Step) -> Record:
+    """Compile one sdist; the record names the wheel's file name and blob."""
+    sdist, *build = step.artefacts
+    contents = {f"wheels/{file_name(a)}": a for a in build} | {file_name(sdist): sdist}
+    with shop.folder(contents, {"uv": shop.tools.path / "usr/bin/uv"}) as folder:
+        (folder / "uv").chmod(0o755)
+        spec = StepSpec(
+            name=step.name,
+            argv=("/bin/sh", "-euc", BUILD),
+            layers=shop.stack(step.needs[0]),
+            inputs={"/step": folder},
+            environment={
+                "SDIST": file_name(sdist),
+                "PYTHON": shop.graph.series.python.version,
+                "PYTHONHASHSEED": "0",
+                # uWSGI and others start as many compilers as there are processors, in any order.
+                "CPUCOUNT": "1",
+            },
+        )
+        with shop.run(spec) as changes:
+            wheels = list((changes / "var/tmp/wheel").glob("*.whl"))
+            if len(wheels) != 1:
+                raise StepError(f"{step.name} made {len(wheels)} wheels instead of one")
+            name, sha256 = wheels[0].name, shop.store.add_file(wheels[0])
+    return make_record(sha256, blobs=[sha256], wheel=name)
+
+
+def file_name(artefact: Artefact) -> str:
+    """Return the name under which the index serves a Python artefact."""
+    return str(artefact.data["file"])

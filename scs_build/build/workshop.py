@@ -1,0 +1,125 @@
+"""What every step may use while it runs: the graph, the store, the engine, the results before it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from scs_build.build.records import Record
+from scs_build.engines.spec import Engine, StepSpec
+from scs_build.engines.tools import ToolsTree
+from scs_build.inputs.artefact import Artefact, Member
+from scs_build.oci.tree import MergedTree
+from scs_build.plan.graph import Graph
+from scs_build.plan.step import Step
+from scs_build.progress import Progress
+from scs_build.recipes.catalogue import Component
+from scs_build.recipes.models import Paths
+from scs_build.recipes.patterns import Matcher
+from scs_build.store.store import Store
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything of one build; `records` maps step names to the results that are there already."""
+
+    graph: Graph
+    store: Store
+    make_engine: Callable[[ToolsTree], Engine]
+    jobs: int
+    progress: Progress
+    records: Mapping[str, Record]
+
+    def component(self, step: Step) -> Component:
+        """Return the component that a step works for."""
+        return self.graph.catalogue.component(step.subject)
+
+    @cached_property
+    def tools(self) -> ToolsTree:
+        """The tools tree; its step has run."""
+        return ToolsTree(self.tree(self.graph.tools()))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that runs the steps of this build."""
+        return self.make_engine(self.tools)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """The table of generated and dropped paths."""
+        return self.graph.catalogue.paths
+
+    @cached_property
+    def dropped(self) -> Matcher:
+        """Matches the paths that no image ships."""
+        return Matcher([rule.path for rule in self.paths.dropped])
+
+    @cached_property
+    def generated(self) -> Matcher:
+        """Matches the paths that programs make while packages are installed."""
+        return Matcher([rule.path for rule in self.paths.generated])
+
+    def tree(self, step: Step) -> Path:
+        """Return the directory that a tree step left."""
+        key = self.records[step.name]["uses"]["trees"][0]
+        tree = self.store.tree(key)
+        assert tree is not None, f"{step.name} was checked before"
+        return tree
+
+    def stack(self, step: Step) -> tuple[Path, ...]:
+        """Return the trees that make up an install step's file system, lowest first."""
+        return tuple(self.tree(part) for part in tree_chain(step))
+
+    def merged(self, step: Step) -> MergedTree:
+        """Return the merged view on an install step's file system."""
+        return MergedTree(self.stack(step))
+
+    def members(self, artefact: Artefact) -> tuple[Member, ...]:
+        """Return what an artefact brings, read once and remembered in the store."""
+        from scs_build.build.members import members_of
+
+        return members_of(self.store, artefact)
+
+    @contextmanager
+    def run(self, spec: StepSpec) -> Iterator[Path]:
+        """Run a step and lend its changes; they are gone when the context ends."""
+        with self.store.scratch(spec.name.replace(":", "-")) as scratch:
+            into = scratch / "changes"
+            into.mkdir()
+            self.engine.run(spec, into, scratch / "log")
+            yield into
+
+    @contextmanager
+    def folder(self, artefacts: Mapping[str, Artefact], files: Mapping[str, bytes | Path]) -> Iterator[Path]:
+        """Lend a directory with artefacts of the store and other files, by relative name."""
+        with self.store.scratch("input") as folder:
+            for name, artefact in artefacts.items():
+                link_or_copy(self.store.blob(artefact.sha256), folder / name)
+            for name, content in files.items():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, Path):
+                    link_or_copy(content, target)
+                else:
+                    target.write_bytes(content)
+            yield folder
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name; copy it where the file system cannot."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def tree_chain(step: Step) -> tuple[Step, ...]:
+    """Return the tree steps that lie under a step's own tree, and the step; lowest first."""
+    if step.kind == "install":
+        return (*tree_chain(step.needs[0]), step)
+    return (step,) if step.kind in ("scaffold", "tools") else ()

@@ -1,0 +1,73 @@
+"""`scs-build build`: images from their locks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scs_build.cli.common import (
+    graph_of,
+    images_argument,
+    layout_of,
+    manifest_of,
+    names_of,
+    options_of,
+    output_option,
+)
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.output import print_result, seconds, size, table
+
+if TYPE_CHECKING:
+    from scs_build.build.build import BuildResult
+
+
+@click.command()
+@images_argument
+@output_option
+@session_options("series", "platform", "engine", "offline", "jobs")
+def command(session: Session, images: tuple[str, ...], output: Path) -> None:
+    """Build images from their locks.
+
+    Only what its inputs changed is built; `scs-build plan` says what that is. Everything is fetched and
+    checked first, then built without a network. Images are put into an OCI layout, and the manifest
+    of the series beside it. An interrupted build continues where it was.
+    """
+    result = build_images(session, images, output)
+    print_result(result.to_json(), result_text(result, output), as_json=session.json)
+    if result.failures:
+        from scs_build.cli.ends import report_all
+
+        raise SystemExit(report_all(result.failures))
+
+
+def build_images(session: Session, images: tuple[str, ...], output: Path) -> BuildResult:
+    """Build, then put images and manifest into the output folder."""
+    from scs_build.build.build import build
+    from scs_build.manifest.manifest import make_manifest, write_manifest
+    from scs_build.oci.layout import write_layout
+
+    graph = graph_of(session)
+    result = build(graph, session.store, names_of(session, images), options_of(session), session.progress)
+    write_layout(
+        session.store, layout_of(output), {f"{i.name}:{result.series}": i.digest for i in result.images}
+    )
+    if not images and not result.failures:
+        write_manifest(make_manifest(graph, result.images), manifest_of(output, result.series))
+    return result
+
+
+def result_text(result: BuildResult, output: Path) -> str:
+    """Return what was built as a table with sizes and times, and where it lies."""
+    rows = []
+    for image in result.images:
+        line = image.to_json()
+        packed = sum(layer["bytes"] for layer in line["layers"])
+        spent = seconds(image.seconds) if image.action == "build" else "-"
+        done = "built" if image.action == "build" else "there"
+        rows.append((image.name, done, spent, size(line["unpacked_bytes"]), size(packed), image.digest))
+    made = table(("image", "", "time", "unpacked", "packed", "digest"), rows, right=(2, 3, 4))
+    built = sum(image.action == "build" for image in result.images)
+    end = f"{built} built, {len(result.images) - built} there already, in {seconds(result.seconds)}"
+    return f"{made}\n\n{end}; images in {layout_of(output)}, manifest in {manifest_of(output, result.series)}"

@@ -1,0 +1,75 @@
+"""What the commands about images share: the graph, the names asked for, the engine, the room for output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scs_build.cli.options import complete_image
+from scs_build.errors import EngineError
+
+if TYPE_CHECKING:
+    from scs_build.build.build import Options
+    from scs_build.cli.options import Session
+    from scs_build.engines.spec import Engine
+    from scs_build.engines.tools import ToolsTree
+    from scs_build.plan.graph import Graph
+
+
+def images_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument IMAGE...; none of them means all."""
+    return click.argument("images", nargs=-1, metavar="[IMAGE]...", shell_complete=complete_image)(function)
+
+
+def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--output`: where the images and manifests are put."""
+    return click.option(
+        "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
+        show_default=True,
+        envvar="SCS_BUILD_OUTPUT", show_envvar=True, metavar="DIR",
+        help="Where the OCI layout and the manifests are put.",
+    )(function)  # fmt: skip
+
+
+def graph_of(session: Session) -> Graph:
+    """Return the graph of the session's series and platform."""
+    from scs_build.plan.graph import Graph
+
+    catalogue = session.catalogue
+    return Graph(catalogue, catalogue.series(session.series), session.platform)
+
+
+def names_of(session: Session, images: Sequence[str]) -> tuple[str, ...]:
+    """Return the images asked for, or all of the series, in the order in which they are built."""
+    every = session.catalogue.images(session.catalogue.series(session.series))
+    for name in images:
+        session.catalogue.component(name)
+    return tuple(name for name in every if name in images) if images else every
+
+
+def layout_of(output: Path) -> Path:
+    """Return the OCI layout below the output folder."""
+    return output / "oci"
+
+
+def manifest_of(output: Path, series: str) -> Path:
+    """Return where the manifest of a series is put."""
+    return output / f"{series}.json"
+
+
+def options_of(session: Session) -> Options:
+    """Return how this call builds."""
+    from scs_build.build.build import Options
+
+    return Options(session.site, lambda tools: _engine(session, tools), session.jobs, session.offline)
+
+
+def _engine(session: Session, tools: ToolsTree) -> Engine:
+    from scs_build.engines.native import NativeEngine
+
+    if session.engine == "docker":
+        raise EngineError("the docker engine is not there yet", solution="use --engine native, as root")
+    return NativeEngine(tools)

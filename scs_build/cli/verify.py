@@ -1,0 +1,37 @@
+"""`scs-build verify`: are the images what a manifest says?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scs_build.cli.common import layout_of, manifest_of, output_option
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.output import print_result
+from scs_build.errors import VerificationError
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path), required=False)
+@output_option
+@session_options("series", "jobs")
+def command(session: Session, manifest: Path | None, output: Path) -> None:
+    """Check that images are what a manifest says.
+
+    Reads MANIFEST (that of the series in the output folder when not given) and every blob that it names
+    in the OCI layout; contacts nothing. What differs is named, the first difference first.
+    """
+    from scs_build.manifest.manifest import read_manifest
+    from scs_build.manifest.verify import verify_manifest
+
+    path = manifest or manifest_of(output, session.series)
+    found = read_manifest(path)
+    problems = verify_manifest(found, layout_of(output), session.jobs)
+    answer = {"ok": not problems, "problems": problems, "manifest": str(path), "digest": found.digest}
+    text = f"{len(found.content.images)} images are as {path} says ({found.digest})"
+    print_result(answer, "" if problems else text, as_json=session.json)
+    if problems:
+        raise VerificationError(
+            "\n".join(problems), solution="build again, or fetch the images from where the manifest came from"
+        )

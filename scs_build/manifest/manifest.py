@@ -1,0 +1,129 @@
+"""Manifests: written from a build, read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from scs_build.build.build import BuiltImage
+from scs_build.canonical import digest_of, sha256_file
+from scs_build.errors import FormatError, Location, ManifestError
+from scs_build.locks.files import lock_path
+from scs_build.plan.graph import Graph
+
+FORMAT = 1
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Part(BaseModel):
+    """Base of the parts of a manifest: frozen, strict, no unknown field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ManifestLayer(Part):
+    """A layer: compressed digest, digest of the tar, compressed size in bytes."""
+
+    digest: Digest
+    diff_id: Digest
+    bytes: int = Field(ge=0)
+
+
+class ManifestImage(Part):
+    """An image: its digest, the key that all its inputs give, and the locks of its lineage by image."""
+
+    name: str
+    digest: Digest
+    key: Hash
+    locks: dict[str, Hash]
+    unpacked_bytes: int = Field(ge=0)
+    layers: tuple[ManifestLayer, ...]
+
+
+class Content(Part):
+    """What any builder must come to from the same recipes and locks."""
+
+    series: str
+    platform: str
+    images: tuple[ManifestImage, ...]
+
+
+class Manifest(Part):
+    """A set of images with its evidence: `digest` is of the canonical JSON of `content`."""
+
+    format: Literal[1]
+    digest: Digest
+    content: Content
+    evidence: tuple[dict[str, Any], ...] = ()
+
+    def image(self, name: str) -> ManifestImage | None:
+        """Return the image of this name, if the manifest has it."""
+        return next((image for image in self.content.images if image.name == name), None)
+
+
+def make_manifest(graph: Graph, images: Sequence[BuiltImage]) -> Manifest:
+    """Return the manifest of images that were built from this graph."""
+    content = Content(
+        series=graph.series.name,
+        platform=graph.platform,
+        images=tuple(_image(graph, image) for image in sorted(images, key=lambda image: image.name)),
+    )
+    return Manifest(format=1, digest=content_digest(content), content=content)
+
+
+def content_digest(content: Content) -> str:
+    """Return the digest that stands for the content part."""
+    return f"sha256:{digest_of(content.model_dump(mode='json'))}"
+
+
+def _image(graph: Graph, image: BuiltImage) -> ManifestImage:
+    lineage = graph.lineage(image.name)
+    locks = {c.name: sha256_file(lock_path(c.folder, graph.series.name)) for c in lineage}
+    line = {k: v for k, v in image.to_json().items() if k not in ("action", "seconds")}
+    return ManifestImage.model_validate({**line, "locks": locks})
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Write a manifest so that a reader sees the old or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
+    part.replace(path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest; raises `ManifestError` or `FormatError` with the place and the field."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ManifestError(
+            "there is no such manifest", where=Location(str(path)), solution="`scs-build build` writes one"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ManifestError(
+            f"not JSON: {error.msg}", where=Location(str(path), error.lineno, error.colno)
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ManifestError(f"cannot be read: {error}", where=Location(str(path))) from error
+    return _validated(data, path)
+
+
+def _validated(data: Any, path: Path) -> Manifest:
+    found = data.get("format") if isinstance(data, Mapping) else None
+    if isinstance(found, int) and found > FORMAT:
+        raise FormatError(
+            f"format {found} is newer than {FORMAT}, the newest that this release reads",
+            where=Location(str(path)),
+            solution="use a newer scs-build",
+        )
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise ManifestError(f"{field}: {first['msg']}", where=Location(str(path))) from error

@@ -1,0 +1,222 @@
+"""From recipes and locks to the steps of a series, without contacting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+
+from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
+from scs_build.errors import RecipeError
+from scs_build.inputs.artefact import Artefact
+from scs_build.locks.files import lock_path, read_lock
+from scs_build.locks.models import Lock
+from scs_build.plan.step import Step, artefact_facts
+from scs_build.recipes.catalogue import Catalogue, Component
+from scs_build.recipes.models import Series, User
+
+# Programs of the tools tree that isolate or move, and never shape a byte of a result.
+NOT_SHAPING = ("bubblewrap",)
+TOOLS = "tools"
+SCAFFOLD = "scaffold"
+
+
+def fact(value: object) -> str:
+    """Return the value of a fact for anything that JSON can hold."""
+    return sha256_bytes(canonical_json(value))
+
+
+class Graph:
+    """The steps of one series on one platform; each step is made once, when first asked for."""
+
+    def __init__(self, catalogue: Catalogue, series: Series, platform: str) -> None:
+        self.catalogue = catalogue
+        self.series = series
+        self.platform = platform
+        self.lock = cache(self._lock)
+        self.install = cache(self._install)
+        self.toolchain = cache(self._toolchain)
+        self.content = cache(self._content)
+        self.image = cache(self._image)
+        self.tools = cache(self._tools)
+        self.scaffold = cache(self._scaffold)
+
+    def _lock(self, name: str) -> Lock:
+        component = self.catalogue.component(name)
+        return read_lock(lock_path(component.folder, self.series.name), self.platform)
+
+    def _step(self, kind: str, component: Component, facts: dict[str, str], **rest: object) -> Step:
+        name = f"{kind}:{component.name}" if kind not in (TOOLS, SCAFFOLD) else kind
+        return Step(name, kind, component.name, self.platform, facts, **rest)  # type: ignore[arg-type]
+
+    def lineage(self, name: str) -> tuple[Component, ...]:
+        """Return the image's ancestors, oldest first, and itself."""
+        return tuple(self.catalogue.component(part) for part in self.catalogue.lineage(name))
+
+    def _tools(self) -> Step:
+        component = self._single(TOOLS)
+        lock = self.lock(component.name)
+        core = tuple(a for a in lock.artefacts if a.data.get("group", "core") == "core")
+        return self._step(TOOLS, component, artefact_facts(core), artefacts=core)
+
+    def _single(self, kind: str) -> Component:
+        found = [c for c in self.catalogue.components.values() if c.recipe.kind == kind]
+        if len(found) != 1:
+            raise RecipeError(
+                f"{len(found)} recipes are of kind {kind}, and there must be one",
+                solution=f"look at images/bases/{kind}/recipe.yaml",
+            )
+        return found[0]
+
+    def tool_facts(self, *names: str) -> dict[str, str]:
+        """Return the facts of tools that shape a result; without names, of all that can."""
+        shaping = [a for a in self.tools().artefacts if a.name not in NOT_SHAPING]
+        chosen = tuple(a for a in shaping if a.name in names or (not names and a.kind == "deb"))
+        return artefact_facts(chosen, "tool/")
+
+    def _scaffold(self) -> Step:
+        component = self._single(SCAFFOLD)
+        artefacts = self.lock(component.name).artefacts
+        facts = {**artefact_facts(artefacts), **self.tool_facts(), "release": self.series.debian.release}
+        return self._step(SCAFFOLD, component, facts, runs_on=(self.tools(),), artefacts=artefacts)
+
+    def base_of(self, component: Component) -> Step:
+        """Return the step whose tree an image's packages are installed on."""
+        return self.install(component.recipe.parent) if component.recipe.parent else self.scaffold()
+
+    def present(self, names: Iterable[str]) -> set[str]:
+        """Return the ids of the Debian packages that the scaffold and these images' trees hold."""
+        locks = [self.lock(self._single(SCAFFOLD).name), *(self.lock(name) for name in names)]
+        return {a.name for lock in locks for a in lock.of_kind("deb")}
+
+    def _install(self, name: str) -> Step:
+        component = self.catalogue.component(name)
+        ancestors = self.catalogue.lineage(name)[:-1]
+        present = self.present(ancestors)
+        builder = component.recipe.kind == "builder"
+        debs = self.lock(name).of_kind("deb")
+        added = tuple(a for a in debs if a.name not in present and (builder or a.role != "build"))
+        facts = {**artefact_facts(added), **self._users(component)}
+        runs_on = (self.tools(),)
+        return self._step(
+            "install", component, facts, needs=(self.base_of(component),), runs_on=runs_on, artefacts=added
+        )
+
+    def _users(self, component: Component) -> dict[str, str]:
+        users = {name: user.model_dump() for name, user in component.recipe.users.items()}
+        return {"recipe:users": fact(users)} if users else {}
+
+    def _toolchain(self, name: str) -> Step:
+        """The tree that compiles for an image: its builder's, and the image's own build packages."""
+        component = self.catalogue.component(name)
+        builder = component.recipe.builder
+        if builder is None:
+            raise RecipeError(
+                f"{name} compiles Python distributions and names no builder",
+                solution=f"add `builder: python-builder` to {component.folder / 'recipe.yaml'}",
+            )
+        present = self.present((*self.catalogue.lineage(name)[:-1], *self.catalogue.lineage(builder)))
+        added = tuple(a for a in self.lock(name).of_kind("deb") if a.name not in present)
+        step = self._step(
+            "install", component, artefact_facts(added), needs=(self.install(builder),),
+            runs_on=(self.tools(),), artefacts=added,
+        )  # fmt: skip
+        return replace(step, name=f"toolchain:{name}")
+
+    def _wheel(self, component: Component, sdist: Artefact) -> Step:
+        build = tuple(a for a in self.lock(component.name).of_kind("wheel", "build"))
+        facts = {
+            **artefact_facts((sdist,)),
+            **artefact_facts(build),
+            **self.tool_facts("uv"),
+            "python": self.series.python.version,
+        }
+        artefacts = (sdist, *build)
+        step = self._step(
+            "wheel", component, facts, needs=(self.toolchain(component.name),), runs_on=(self.tools(),),
+            artefacts=artefacts,
+        )  # fmt: skip
+        return replace(step, name=f"wheel:{sdist.name}:{component.name}")
+
+    def _interpreter(self, component: Component) -> dict[str, str]:
+        locks = [self.lock(part) for part in self.catalogue.lineage(component.name)]
+        found = tuple(a for lock in locks for a in lock.of_kind("deb", "image") if "python3" in a.name)
+        return artefact_facts(found, "interpreter/")
+
+    def _venv(self, component: Component) -> Step:
+        lock = self.lock(component.name)
+        wheels = lock.of_kind("wheel", "image")
+        facts = {
+            **artefact_facts(wheels),
+            **self._interpreter(component),
+            **self.tool_facts("uv"),
+            "python": fact(self.series.python.model_dump()),
+            "paths": fact(self.catalogue.paths.model_dump()),
+        }
+        needs = tuple(self._wheel(component, sdist) for sdist in lock.of_kind("sdist", "image"))
+        runs_on = (self.base_of(component), self.tools())
+        return self._step("venv", component, facts, needs=needs, runs_on=runs_on, artefacts=wheels)
+
+    def _packages(self, component: Component) -> Step:
+        kept = self.lock(component.name).of_kind("deb", "image")
+        facts = {**artefact_facts(kept), "paths": fact(self.catalogue.paths.model_dump())}
+        return self._step(
+            "packages", component, facts, needs=(self.install(component.name),), runs_on=(self.tools(),),
+            artefacts=kept,
+        )  # fmt: skip
+
+    def _files(self, component: Component) -> Step:
+        recipe = component.recipe
+        facts = {f"file:{file.source}": sha256_file(component.file(file.source)) for file in recipe.files}
+        layout = recipe.model_dump(include={"files", "directories", "links", "inputs"})
+        facts |= {"recipe:files": fact(layout), **self._owners(component)}
+        artefacts = self.lock(component.name).of_kind("url")
+        facts |= artefact_facts(artefacts)
+        return self._step("files", component, facts, artefacts=artefacts)
+
+    def _owners(self, component: Component) -> dict[str, str]:
+        users = self.users(component.name)
+        owners = sorted(set(component.recipe.directories.values()) & set(users))
+        return {f"owner:{name}": fact(users[name].model_dump()) for name in owners}
+
+    def users(self, name: str) -> dict[str, User]:
+        """Return the users that an image's lineage defines, by name."""
+        return {user: data for part in self.lineage(name) for user, data in part.recipe.users.items()}
+
+    def _content(self, name: str) -> tuple[Step, ...]:
+        """The steps that make the content layers which an image adds to its parent's."""
+        component = self.catalogue.component(name)
+        steps = []
+        if self.lock(name).of_kind("deb", "image"):
+            steps.append(self._packages(component))
+        if component.recipe.python is not None:
+            steps.append(self._venv(component))
+        if component.recipe.files or component.recipe.directories or component.recipe.links:
+            steps.append(self._files(component))
+        return tuple(steps)
+
+    def _system(self, component: Component, packages: tuple[Step, ...]) -> Step:
+        facts = {**self.tool_facts("libc-bin"), "paths": fact(self.catalogue.paths.model_dump())}
+        needs = (self.install(component.name), *packages)
+        return self._step("system", component, facts, needs=needs, runs_on=(self.tools(),))
+
+    def _image(self, name: str) -> Step:
+        component = self.catalogue.component(name)
+        layers = tuple(step for part in self.catalogue.lineage(name) for step in self.content(part))
+        packages = tuple(step for step in layers if step.kind == "packages")
+        system = self._system(component, packages)
+        return self._step("image", component, self._configuration(component), needs=(*layers, system))
+
+    def _configuration(self, component: Component) -> dict[str, str]:
+        recipe = component.recipe
+        facts = {
+            f"recipe:{field}": fact(recipe.model_dump(include={field}))
+            for field in ("description", "services", "user", "environment")
+            if getattr(recipe, field)
+        }
+        user = self.catalogue.user_of(component.name)
+        return facts | {
+            "user": fact([user[0], user[1].model_dump()] if user else None),
+            "environment": fact(self.catalogue.environment_of(component.name)),
+            "series": f"{self.series.name} of {self.series.released}",
+        }

@@ -1,0 +1,50 @@
+"""Why a step runs, in words that name the input that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scs_build.plan.history import last_facts
+from scs_build.plan.step import Step
+from scs_build.store.store import Store
+
+SENTENCES = {
+    "recipe": "recipe changed: {}",
+    "file": "file changed: files/{}",
+    "owner": "owner of files changed: {}",
+}
+
+
+def reasons_for(store: Store, series: str, step: Step) -> list[str]:
+    """Return why a step without a usable result runs; empty when only the steps before it changed."""
+    before = last_facts(store, series, step)
+    if before is None:
+        return ["not built here before"]
+    return difference(before, step.facts)
+
+
+def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return one sentence per fact that was added, removed or changed, in the order of their names."""
+    names = sorted(before.keys() | now.keys())
+    return [
+        _sentence(name, before.get(name), now.get(name))
+        for name in names
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _sentence(name: str, before: str | None, now: str | None) -> str:
+    kind, _, rest = name.partition(":")
+    if kind in SENTENCES:
+        return SENTENCES[kind].format(rest)
+    if not rest:
+        return f"{name} changed" if now else f"{name} went"
+    source, _, _ = kind.rpartition("/")
+    lock = f"lock of the {source} changed" if source else "lock changed"
+    old, new = (value.split(" ")[0] if value else None for value in (before, now))
+    package = rest.partition(":")[0]
+    if old is None:
+        return f"{lock}: {package} {new} added"
+    if new is None:
+        return f"{lock}: {package} {old} removed"
+    return f"{lock}: {package} {old} -> {new}" if old != new else f"{lock}: {package} {new} has other bytes"
