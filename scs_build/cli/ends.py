@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -65,6 +65,18 @@ def expected(error: ScsBuildError, *, as_json: bool) -> int:
     if as_json:
         print_json(error.to_json())
     return error.exit_code
+
+
+def report_all(failures: Mapping[str, ScsBuildError]) -> int:
+    """Render the failures of several images, and return the exit code of all together.
+
+    That is the lowest one: a wrong input (10-29) has to be mended before a repetition can help.
+    """
+    for name, error in failures.items():
+        click.echo(err=True)
+        talk(f"{name}:")
+        expected(error, as_json=False)
+    return min(error.exit_code for error in failures.values())
 
 
 def machine_error(error: OSError) -> ScsBuildError:
