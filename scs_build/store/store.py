@@ -290,10 +290,12 @@ class Store:
 
     def sizes(self) -> Usage:
         """Measure the store; reads the metadata of every file."""
-        folders = (self.blobs, self.trees, self.steps)
-        blobs, trees, steps = (measure(folder) if folder.exists() else 0 for folder in folders)
-        entries = sum(len(list(folder.iterdir())) for folder in folders if folder.exists())
-        return Usage(blobs, trees, steps, measure(self.temporary.root), entries)
+        blobs, trees, steps, tmp = (
+            [measure(path) for path in folder.iterdir()] if folder.exists() else []
+            for folder in (self.blobs, self.trees, self.steps, self.temporary.root)
+        )
+        count = len(blobs) + len(trees) + len(steps)
+        return Usage(sum(blobs), sum(trees), sum(steps), sum(tmp), count)
 
     def require_space(self, size: int) -> None:
         """Raise `DiskFullError` when fewer than `size` bytes (plus one block) are free."""

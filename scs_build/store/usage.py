@@ -57,9 +57,9 @@ def measure(path: Path) -> int:
         folder = folders.pop()
         try:
             with os.scandir(folder) as entries:
+                total += BLOCK
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        total += BLOCK
                         folders.append(Path(entry.path))
                     else:
                         total += cost(entry.stat(follow_symlinks=False))
