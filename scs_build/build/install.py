@@ -36,7 +36,7 @@ for database in passwd group shadow; do
 done
 set -- /step/*.deb
 if test -e "$1"; then
-    apt-get -qq -y --no-install-recommends --allow-downgrades --no-download \\
+    apt-get -qq -y --no-install-recommends \\
         -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o APT::Sandbox::User=root \\
         -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null install "$@"
 fi
