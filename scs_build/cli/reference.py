@@ -43,8 +43,8 @@ def exit_codes_page() -> str:
             "# Exit codes",
             NOTE,
             "10-29: an input is at fault. 30-39: a result is not what it must be. 40-59: the infrastructure",
-            "failed, and the same call may succeed later. With `--json` the error is an object on standard output.",
-            "When several images fail, the lowest code counts.\n",
+            "failed, and the same call may succeed later. With `--json` the error is an object on standard",
+            "output. When several images fail, the lowest code counts.\n",
             "| code | meaning | `error` in JSON |",
             "|---:|---|---|",
             *lines,
@@ -69,10 +69,12 @@ def _command(command: click.Command, context: click.Context, level: int = 2) -> 
     yield f"{'#' * level} {context.command_path}\n"
     yield inspect.cleandoc(command.help or "") + "\n"
     yield f"```\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
-    records = [record for option in command.params if (record := option.get_help_record(context))]
+    records = [
+        option.get_help_record(context) for option in command.params if isinstance(option, click.Option)
+    ]
     if records:
         yield "| option | meaning |\n|---|---|"
-        yield from (f"| `{_cell(names)}` | {_cell(text)} |" for names, text in records)
+        yield from (f"| `{_cell(record[0])}` | {_cell(record[1])} |" for record in records if record)
         yield ""
     if isinstance(command, click.Group):
         for name, child in command.commands.items():
@@ -121,8 +123,9 @@ def _type(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}))}"
     if field.get("type") == "object":
-        values = field.get("additionalProperties")
-        return f"mapping of name to {_type(values)}" if isinstance(values, dict) else "mapping"
+        patterns = field.get("patternProperties", {"": field.get("additionalProperties")})
+        values = next(iter(patterns.values()))
+        return f"mapping of string to {_type(values)}" if isinstance(values, dict) else "mapping"
     return str(field.get("type", "any"))
 
 

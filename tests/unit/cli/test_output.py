@@ -1,0 +1,48 @@
+"""Numbers and tables as people read them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scs_build.cli.output import amount, seconds, size, table
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0.0 MB"), (1, "< 0.1 MB"), (12_345_678, "12.3 MB"), (1_234_567_890, "1 234.6 MB")],
+)
+def test_sizes_are_megabytes_with_one_decimal(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (125.2, "2 min 05 s")]
+)
+def test_durations(duration: float, text: str) -> None:
+    assert seconds(duration) == text
+
+
+def test_amounts_are_counted_in_their_unit() -> None:
+    assert amount(3, "files") == "3 files"
+    assert amount(3, "") == "3"
+    assert amount(3_000_000, "bytes") == "3.0 MB"
+
+
+def test_columns_are_aligned_and_lines_end_without_blanks() -> None:
+    assert table(("name", "size"), [("a", 1), ("keystone", 1000)], right={1}) == (
+        "name      size\na            1\nkeystone  1000"
+    )
+    assert table((), [("a", ""), ("bcd", "")]) == "a\nbcd"
+    assert table(("name",), []) == ""
+
+
+words = st.text("abc", min_size=1, max_size=9)
+
+
+@given(st.lists(st.tuples(words, words), min_size=1))
+def test_the_second_column_starts_at_one_place(rows: list[tuple[str, str]]) -> None:
+    lines = table((), rows).splitlines()
+    width = max(len(first) for first, _ in rows) + 2
+    assert [(line[:width].strip(), line[width:]) for line in lines] == rows
