@@ -28,7 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "why": Entry("why", "Say why IMAGE would be built again, or of what it stands."),
     "affected": Entry("affected", "List the images that a change of files affects."),
     "run": Entry("run", "Run a command or a service of a built image."),
-    "manifest": Entry("manifest", "Write the release manifest of built images."),
+    "manifest": Entry("manifest", "Write the manifest of all images of a series and print it."),
     "verify": Entry("verify", "Check that images are what a manifest says."),
     "prove": Entry("prove", "Start the stack and use it as a client would."),
     "schema": Entry("schema", "Print the JSON schema of a file that people write."),
