@@ -51,10 +51,10 @@ lint: setup
 unit: setup
 	$(OFFLINE) $(BIN)/python -m pytest -n 2 tests/unit
 
-# The line that pytest ends with is the last line of each of its runs.
+# The proof comes before the integration tests, so that the last line is pytest's.
 test: check
-	$(BIN)/python -m pytest tests/integration
 	$(BIN)/scs-build prove
+	$(BIN)/python -m pytest tests/integration
 
 bench: setup
 	$(BIN)/python -m pytest -m benchmark benchmarks

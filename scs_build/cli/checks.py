@@ -1,4 +1,4 @@
-"""The checks of `scs-build doctor`, one function each; none changes anything or uses the network."""
+"""The checks of `scs-build doctor`, one function each; none leaves anything behind or uses the network."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ def all_checks(session: Session) -> list[Check]:
         try:
             checks.extend(check(session))
         except ScsBuildError as error:
-            checks.append(Check(check.__name__.strip("_"), "missing", error.reason, error.solution or ""))
+            checks.append(
+                Check(check.__name__.replace("_", " "), "missing", error.reason, error.solution or "")
+            )
         except OSError as error:
-            checks.append(Check(check.__name__.strip("_"), "warning", f"cannot look: {error}"))
+            checks.append(Check(check.__name__.replace("_", " "), "warning", f"cannot look: {error}"))
     return checks
 
 
@@ -75,6 +77,25 @@ def native_engine(session: Session) -> Iterable[Check]:  # noqa: ARG001
     lacks = [*([] if root else ["root"]), *([] if overlay else ["overlay in the kernel"])]
     mend = "run as root (sudo)" if not root else "load the kernel module (modprobe overlay)"
     yield Check("native engine", "missing", f"lacks {' and '.join(lacks)}", mend)
+
+
+def trial_step(session: Session) -> Iterable[Check]:
+    """Let the native engine run a step, once the pinned tools are in the store."""
+    from scs_build.cli.common import graph_of
+    from scs_build.engines.native import NativeEngine
+    from scs_build.engines.tools import ToolsTree
+
+    record = session.store.record(graph_of(session).tools().key)
+    tree = session.store.tree(record["uses"]["trees"][0]) if record else None
+    if tree is None:
+        yield Check("trial step", "ok", "not yet: the pinned tools come with the first build")
+        return
+    with session.store.scratch("doctor") as scratch:
+        problems = NativeEngine(ToolsTree(tree)).check(scratch)
+    if problems:
+        yield Check("trial step", "missing", problems[0].splitlines()[0], "\n".join(problems))
+    else:
+        yield Check("trial step", "ok", "bubblewrap on an overlay works")
 
 
 def docker(session: Session) -> Iterable[Check]:  # noqa: ARG001
@@ -156,5 +177,5 @@ def archive_keys(session: Session) -> Iterable[Check]:
 
 
 CHECKS: tuple[Callable[[Session], Iterable[Check]], ...] = (
-    python, recipes, native_engine, docker, apt, disk, memory, clock, archive_keys,
+    python, recipes, native_engine, trial_step, docker, apt, disk, memory, clock, archive_keys,
 )  # fmt: skip

@@ -135,7 +135,7 @@ def test_a_malfunction_keeps_its_traceback_and_says_how_to_report(
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    code = "import sys; from scs_build.cli.main import main; sys.exit(main(['schema', 'recipe']))"
+    code = "import sys; from scs_build.cli.main import main; sys.exit(main(['--help']))"
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout and child.stderr
     child.stdout.close()

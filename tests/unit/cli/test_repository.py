@@ -52,9 +52,9 @@ def machine_paths() -> set[str]:
 
 
 def repository_files() -> list[Path]:
-    listing = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=False
-    ).stdout
+    trust = f"safe.directory={ROOT}"  # CI checkouts often belong to somebody else
+    argv = ["git", "-c", trust, "-C", str(ROOT), "ls-files", "-z"]
+    listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     return [path for name in listing.split("\0") if name and (path := ROOT / name).is_file()]
 
 
@@ -79,7 +79,7 @@ def test_no_file_names_a_place_of_this_machine() -> None:
 
 
 def test_such_a_name_would_be_found() -> None:
-    assert findings({"[build-system]"}) == ["pyproject.toml: [build-system]"]
+    assert "pyproject.toml: [build-system]" in findings({"[build-system]"})
 
 
 def test_rooms_import_only_rooms_before_them(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""`scs-build doctor` tells what a machine lacks, how to mend it, and whether a build can run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from scs_build.cli import checks
+from scs_build.cli.checks import Check
+from scs_build.cli.options import Session
+from scs_build.errors import InfrastructureError, RecipeError
+from tests.unit.cli.conftest import Said
+
+Call = Callable[..., Said]
+SESSION = Session()
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def set_checks(*results: Check) -> None:
+        def one(session: Session) -> Iterable[Check]:
+            return results
+
+        monkeypatch.setattr(checks, "CHECKS", (one,))
+
+    return set_checks
+
+
+def test_a_machine_with_warnings_can_build(call: Call, found: Callable[..., None]) -> None:
+    found(Check("disk", "ok", "20 GB"), Check("memory", "warning", "1 GB", "add memory"))
+    said = call("doctor")
+    assert said.status == 0
+    assert "memory: add memory" in said.stdout and said.stdout.endswith("this machine can build\n")
+
+
+def test_what_is_missing_is_an_exit_code_and_says_how_to_mend(call: Call, found: Callable[..., None]) -> None:
+    found(Check("native engine", "missing", "lacks root", "run as root"))
+    said = call("doctor", "--json")
+    assert said.status == InfrastructureError.exit_code
+    assert json.loads(said.stdout) == {
+        "ready": False,
+        "checks": [
+            {"name": "native engine", "verdict": "missing", "found": "lacks root", "mend": "run as root"}
+        ],
+    }
+
+
+def test_a_check_that_cannot_look_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recipes(session: Session) -> Iterable[Check]:
+        raise RecipeError("no such folder", solution="change into a checkout")
+
+    def memory(session: Session) -> Iterable[Check]:
+        raise FileNotFoundError(2, "No such file", "/proc/meminfo")
+
+    monkeypatch.setattr(checks, "CHECKS", (recipes, memory, checks.python))
+    results = checks.all_checks(SESSION)
+    assert [(check.name, check.verdict) for check in results] == [
+        ("recipes", "missing"),
+        ("memory", "warning"),
+        ("python", "ok"),
+    ]
+    assert results[0].mend == "change into a checkout"
+
+
+def test_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (check,) = checks.native_engine(SESSION)
+    assert check.verdict == "missing" and "root" in check.found and "root" in check.mend
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(10**9, "missing"), (10**10, "warning"), (10**11, "ok")])
+def test_disk_space(free: int, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scs_build.store.usage.free_space", lambda path: free)
+    store, disk = checks.disk(Session(store_option=tmp_path / "store"))
+    assert (store.verdict, disk.verdict) == ("ok", verdict)
+    assert bool(disk.mend) == (verdict != "ok")
+
+
+@pytest.mark.parametrize(("expires", "verdict"), [("2001-01-01", "warning"), ("9000-01-01", "ok")])
+def test_archive_keys_that_expire_are_told(expires: str, verdict: str, tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "series" / "keys"
+    folder.mkdir(parents=True)
+    (folder / "keys.json").write_text(json.dumps({"keys": [{"file": "a.asc", "expires": expires}]}))
+    (check,) = checks.archive_keys(Session(root_option=tmp_path))
+    assert (check.verdict, check.found) == (verdict, f"until {expires}")
