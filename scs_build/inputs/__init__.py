@@ -1,1 +1,18 @@
-"""."""
+"""Inputs: what images are made from. One class per kind; rooms after this one name no kind."""
+
+from __future__ import annotations
+
+from scs_build.inputs.artefact import Input
+from scs_build.inputs.deb.deb import DebInput
+from scs_build.inputs.deb.locker import DebLocker
+from scs_build.inputs.locking import Context, Locker
+from scs_build.inputs.python.distributions import SdistInput, WheelInput
+from scs_build.inputs.python.locker import PythonLocker
+from scs_build.inputs.url import UrlInput, UrlLocker
+
+INPUTS: dict[str, Input] = {each.kind: each for each in (DebInput(), WheelInput(), SdistInput(), UrlInput())}
+
+
+def lockers(context: Context) -> tuple[Locker, ...]:
+    """Return what resolves the families of inputs, in the order in which they are resolved."""
+    return DebLocker(context), PythonLocker(context), UrlLocker(context)

@@ -1,0 +1,51 @@
+"""Which packages an image keeps: what its recipe names and what that depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from scs_build.inputs.deb.package import Package, Relation, World
+
+
+@dataclass
+class Closure:
+    """The result of a walk: names reached, names left out on purpose, needs that nothing fulfils."""
+
+    names: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
+    unmet: list[str] = field(default_factory=list)
+
+
+def walk(
+    roots: Iterable[str],
+    world: World,
+    *,
+    without: Collection[str] = (),
+    stop: Collection[str] = (),
+    every_alternative: bool = False,
+) -> Closure:
+    """Walk Depends and Pre-Depends from `roots` within `world`.
+
+    `without` (names of packages, or of what packages provide) and `stop` (what parents keep) are not entered. Of alternatives the first that the world
+    fulfils is taken, or all of them with `every_alternative`.
+    """
+    result = Closure()
+    queue = [("the recipe", (Relation(name),)) for name in roots]
+    while queue:
+        needing, group = queue.pop()
+        found = _choose(group, world, every_alternative)
+        if not found:
+            result.unmet.append(f"{needing} needs {' | '.join(str(relation) for relation in group)}")
+        for relation, package in found:
+            if left_out := {relation.name, package.name}.intersection(without):
+                result.left_out |= left_out
+            elif package.name not in stop and package.name not in result.names:
+                result.names.add(package.name)
+                queue += [(package.name, need) for need in package.needs]
+    return result
+
+
+def _choose(group: tuple[Relation, ...], world: World, every: bool) -> list[tuple[Relation, Package]]:
+    found = [(relation, package) for relation in group for package in world.fulfilling(relation)]
+    return found if every else found[:1]

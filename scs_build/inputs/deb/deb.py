@@ -1,0 +1,77 @@
+"""The input kind `deb`: where a binary package can be had and what it brings."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scs_build.errors import IntegrityError, Location
+from scs_build.inputs.archive import clean, tar_members
+from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.deb.mirrors import archive_of, mirrors
+
+if TYPE_CHECKING:
+    from scs_build.recipes.site import Site
+
+
+class DebInput:
+    """Debian binary packages."""
+
+    kind = "deb"
+
+    def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
+        """Yield the package's place on each mirror, then in each dated archive of the site."""
+        path = artefact.data["path"]
+        for base in (*mirrors(site, archive_of(path)), *site.debian_snapshot):
+            yield f"{base}/{path}"
+
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+        """Yield every path of the package's data archive."""
+        with _open(path, "data") as archive:
+            yield from tar_members(archive)
+
+    def control(self, path: Path) -> str:
+        """Return the control paragraph of a package file."""
+        with _open(path, "control") as archive:
+            for info in archive:
+                stream = archive.extractfile(info) if clean(info.name) == "control" else None
+                if stream:
+                    return stream.read().decode()
+        raise IntegrityError("holds no control paragraph", where=Location(str(path)))
+
+    def extract(self, path: Path, into: Path) -> None:
+        """Unpack the package's data into a directory, with owners when root; no maintainer script runs.
+
+        Links that lead out of `into` are not followed: a path below one is refused.
+        """
+        root = into.resolve()
+        with _open(path, "data") as archive:
+            for info in archive:
+                info.name = clean(info.name)
+                if not info.name:
+                    continue
+                if not (root / info.name).parent.resolve().is_relative_to(root):
+                    raise IntegrityError(f"{info.name} leads out of the directory", where=Location(str(path)))
+                if info.islnk():
+                    info.linkname = clean(info.linkname)
+                if not (info.isdir() and (root / info.name).is_dir()):
+                    archive.extract(info, root, filter="fully_trusted")
+
+
+@contextmanager
+def _open(path: Path, part: str) -> Iterator[tarfile.TarFile]:
+    """Open the data or control archive of a package; raises `IntegrityError` where it is not one."""
+    from debian.arfile import ArError
+    from debian.debfile import DebError, DebFile
+
+    try:
+        package = DebFile(str(path))
+        try:
+            yield getattr(package, part).tgz()
+        finally:
+            package.close()
+    except (ArError, DebError, tarfile.TarError, EOFError, ValueError) as error:
+        raise IntegrityError(f"is not a Debian package: {error}", where=Location(str(path))) from error

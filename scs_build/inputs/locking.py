@@ -1,0 +1,64 @@
+"""What locking an image needs to know, and what every kind that resolves versions can do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scs_build.errors import Location
+from scs_build.inputs.artefact import Artefact
+
+if TYPE_CHECKING:
+    from scs_build.progress import Progress
+    from scs_build.recipes.models import Recipe, Series
+    from scs_build.recipes.site import Site
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is the same for all images of one call.
+
+    `folder` is the series' folder in the recipes; `work` is a directory that may outlive the call (package
+    indices lie there and are only refreshed).
+    """
+
+    series: Series
+    folder: Path
+    platform: str
+    site: Site
+    work: Path
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """One image that is to be locked or whose lock is to be checked.
+
+    `base` is what the scaffold holds, `parents` what the images below hold, `builders` what the image's builder
+    adds; `locked` are the lines of its present lock. Versions in `locked` are kept where possible, except those
+    of the artefacts that `free` names (all of them with `upgrade`).
+    """
+
+    image: str
+    recipe: Recipe
+    where: Location
+    base: tuple[Artefact, ...] = ()
+    parents: tuple[Artefact, ...] = ()
+    builders: tuple[Artefact, ...] = ()
+    locked: tuple[Artefact, ...] = ()
+    upgrade: bool = False
+    free: Collection[str] = ()
+
+
+class Locker(Protocol):
+    """Resolves what a recipe asks of one family of inputs, such as Debian packages."""
+
+    kinds: tuple[str, ...]
+
+    def lock(self, request: Request) -> list[Artefact]:
+        """Return the exact artefacts; asks the network; raises `ResolutionError` when there are none."""
+
+    def check(self, request: Request) -> list[str]:
+        """Return what `request.locked` lacks or has too much, one sentence each; asks nobody."""

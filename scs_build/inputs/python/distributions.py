@@ -1,0 +1,68 @@
+"""The input kinds `wheel` and `sdist`: where a distribution can be had and what its archive holds."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scs_build.errors import IntegrityError, Location
+from scs_build.inputs.archive import clean, tar_members
+from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.python.index import file_urls
+from scs_build.inputs.python.uv import indices
+
+if TYPE_CHECKING:
+    from scs_build.recipes.site import Site
+
+
+class _Distribution:
+    def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
+        """Yield where the file is, asking the indices of the site or of uv; only its hash counts."""
+        return file_urls(indices(site), artefact.name, artefact.sha256)
+
+
+class WheelInput(_Distribution):
+    """Built distributions."""
+
+    kind = "wheel"
+
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+        """Yield the files of the archive as they are in it, `*.data/` included."""
+        return zip_members(path)
+
+
+class SdistInput(_Distribution):
+    """Source distributions."""
+
+    kind = "sdist"
+
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+        """Yield the paths of the source archive."""
+        if zipfile.is_zipfile(path):
+            yield from zip_members(path)
+            return
+        try:
+            with tarfile.open(path, "r:*") as archive:
+                yield from tar_members(archive)
+        except (tarfile.TarError, EOFError, ValueError) as error:
+            raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
+
+
+def zip_members(path: Path) -> Iterator[Member]:
+    """Yield the files of a zip archive; modes as recorded, else 0644."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                with archive.open(info) as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+                mode = stat.S_IMODE(info.external_attr >> 16) or 0o644
+                yield Member(clean(info.filename), "file", mode, size=info.file_size, sha256=digest)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise IntegrityError(f"is not a zip archive: {error}", where=Location(str(path))) from error

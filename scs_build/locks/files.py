@@ -1,0 +1,129 @@
+"""Lock files: JSON, one artefact per line, one byte sequence for one lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from scs_build.errors import FormatError, Location, LockError
+from scs_build.inputs.artefact import Artefact
+from scs_build.locks.models import FORMAT, Lock
+
+HEAD = ("kind", "name", "version", "role", "sha256", "size")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+AGAIN = "write it again with `scs-build lock`"
+
+
+def lock_path(folder: Path, series: str) -> Path:
+    """Return where the lock of a series lies in a component's folder."""
+    return folder / "lock" / f"{series}.json"
+
+
+def read_lock(path: Path, platform: str) -> Lock:
+    """Read the lock of one platform (such as `linux/amd64`).
+
+    Raises `FormatError` for a newer format and `LockError` for a file or platform that is missing or not valid.
+    """
+    document = _load(path)
+    platforms = document["platforms"]
+    if platform not in platforms:
+        raise LockError(
+            f"holds no lock for {platform}", where=Location(str(path)), solution="lock it with `scs-build lock`"
+        )
+    artefacts = tuple(_artefact(path, number, line) for number, line in enumerate(platforms[platform]))
+    return Lock(document["image"], document["series"], platform, artefacts)
+
+
+def write_lock(path: Path, lock: Lock) -> bool:
+    """Write a lock, keeping the other platforms of the file; tell whether a byte changed."""
+    platforms = _load(path)["platforms"] if path.exists() else {}
+    platforms[lock.platform] = [artefact.to_json() for artefact in lock.artefacts]
+    data = _dump(lock.image, lock.series, platforms)
+    if path.exists() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+    return True
+
+
+def _dump(image: str, series: str, platforms: dict[str, list[dict[str, Any]]]) -> bytes:
+    blocks = []
+    for platform, lines in sorted(platforms.items()):
+        rows = ",\n".join(f"  {json.dumps(_ordered(line), ensure_ascii=False)}" for line in sorted(lines, key=_order))
+        blocks.append(f"{json.dumps(platform)}: [\n{rows}\n ]" if rows else f"{json.dumps(platform)}: []")
+    head = f'"format": {FORMAT},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
+    return ("{" + head + ',\n "platforms": {' + ", ".join(blocks) + "}}\n").encode()
+
+
+def _order(line: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(line.get(key, "")) for key in ("group", "kind", "name", "role"))
+
+
+def _ordered(line: dict[str, Any]) -> dict[str, Any]:
+    rest = sorted(line.keys() - set(HEAD))
+    return {key: line[key] for key in (*HEAD, *rest)}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+    except FileNotFoundError as error:
+        raise LockError("there is no lock", where=Location(str(path)), solution="run `scs-build lock`") from error
+    except json.JSONDecodeError as error:
+        place = Location(str(path), error.lineno, error.colno)
+        raise LockError(f"is not JSON: {error.msg}", where=place, solution=AGAIN) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise LockError("is not JSON in UTF-8", where=Location(str(path)), solution=AGAIN) from error
+    problem = _problem(document)
+    if problem:
+        raise LockError(problem, where=Location(str(path), 1), solution=AGAIN)
+    if document["format"] > FORMAT:
+        raise FormatError(
+            f"has format {document['format']}, this release reads up to {FORMAT}",
+            where=Location(str(path), 1),
+            solution="use a newer scs-build",
+        )
+    return dict(document)
+
+
+def _problem(document: Any) -> str:
+    """Return what is wrong with the outer form of a lock file, or nothing."""
+    if not isinstance(document, dict):
+        return "is not a JSON object"
+    if not isinstance(document.get("format"), int) or document["format"] < 1:
+        return "`format` must be a whole number"
+    if document["format"] > FORMAT:
+        return ""
+    for key, kind in (("image", str), ("series", str), ("platforms", dict)):
+        if not isinstance(document.get(key), kind):
+            return f"`{key}` is missing or of the wrong type"
+    return next((f"`{p}` is not a list" for p, li in document["platforms"].items() if not isinstance(li, list)), "")
+
+
+def _artefact(path: Path, number: int, line: Any) -> Artefact:
+    try:
+        artefact = Artefact.from_json(line)
+        texts = (artefact.kind, artefact.name, artefact.version, artefact.sha256)
+        if not all(isinstance(text, str) for text in texts) or not SHA256.fullmatch(artefact.sha256):
+            raise ValueError("kind, name, version or sha256 is not valid")
+        if type(artefact.size) is not int or artefact.size < 0:
+            raise ValueError("size is not valid")
+        if artefact.role not in ("image", "install", "build"):
+            raise ValueError(f"role {artefact.role!r} is not known")
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        where = _line_of(path, number)
+        raise LockError(f"artefact {number + 1} is not valid: {reason}", where=where, solution=AGAIN) from error
+    return artefact
+
+
+def _line_of(path: Path, number: int) -> Location:
+    """Return the place of the artefact, where the file still has one per line."""
+    rows = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("  ")]
+    return Location(str(path), rows[number] if number < len(rows) else None)

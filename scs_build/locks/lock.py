@@ -1,0 +1,151 @@
+"""Locks the images of a series: one after the other from one state of the indices, lowest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scs_build.errors import LockError
+from scs_build.inputs import Context, Locker, lockers
+from scs_build.inputs.artefact import Artefact
+from scs_build.locks.files import lock_path, read_lock, write_lock
+from scs_build.locks.models import Lock
+from scs_build.locks.requests import request_for, stands_on
+
+if TYPE_CHECKING:
+    from scs_build.progress import Progress
+    from scs_build.recipes.catalogue import Catalogue
+    from scs_build.recipes.site import Site
+
+
+@dataclass(frozen=True)
+class LockChange:
+    """What locking changed for one image; the names are those of `Artefact.id`, with the group where there is one."""
+
+    image: str
+    added: list[str]
+    removed: list[str]
+    changed: list[tuple[str, str, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def lock_images(
+    catalogue: Catalogue,
+    series: str,
+    names: Collection[str],
+    platform: str,
+    site: Site,
+    *,
+    upgrade: bool = False,
+    upgrade_packages: Collection[str] = (),
+    work: Path,
+    progress: Progress,
+) -> list[LockChange]:
+    """Lock `names` (all images of the series when empty) and what they stand on; return what changed.
+
+    Versions of present locks are kept unless `upgrade`, or for those of `upgrade_packages` (Debian packages move
+    with all of the same source). A lock that already fits its recipe is not touched, and costs no network.
+    Images above a changed one are locked again too, so that versions agree. Nothing is written unless every
+    image could be resolved.
+    """
+    every = series_images(catalogue, series)
+    chosen = {below for name in names or every for below in (*stands_on(catalogue, name), name)}
+    present = {name: _present(catalogue, series, name, platform) for name in every | chosen}
+    context = Context(
+        series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=site,
+        work=work, progress=progress,
+    )  # fmt: skip
+    tools, locks, moved = lockers(context), dict(present), set[str]()
+    order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]
+    with progress.task("resolving", len(order), "images") as task:
+        for name in order:
+            task.note(name)
+            anew = name in chosen
+            if anew or moved.intersection(stands_on(catalogue, name)):
+                free = upgrade_packages if anew else ()
+                locks[name] = _lock(catalogue, name, locks, tools, upgrade=upgrade and anew, free=free)
+                if locks[name] != present[name]:
+                    moved.add(name)
+            task.advance()
+    changed = [name for name in order if name in moved]
+    for name in changed:
+        path = lock_path(catalogue.component(name).folder, series)
+        write_lock(path, Lock(name, series, platform, locks[name] or ()))
+    return [difference(name, present[name] or (), locks[name] or ()) for name in changed]
+
+
+def series_images(catalogue: Catalogue, series: str) -> set[str]:
+    """Return every image that a series locks: those it names (all when it names none) and what they stand on."""
+    named = catalogue.series(series).images or tuple(catalogue.components)
+    service = {n for n, c in catalogue.components.items() if c.recipe.kind in ("tools", "scaffold")}
+    return service | {below for name in named for below in (*stands_on(catalogue, name), name)}
+
+
+def _ordered(catalogue: Catalogue, names: Collection[str]) -> list[str]:
+    """Return names so that each comes after all that it stands on."""
+    return sorted(names, key=lambda name: (len(_depth(catalogue, name)), name))
+
+
+def _depth(catalogue: Catalogue, name: str) -> set[str]:
+    below = set(stands_on(catalogue, name))
+    return below.union(*(_depth(catalogue, other) for other in below))
+
+
+def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
+    path = lock_path(catalogue.component(name).folder, series)
+    if not path.exists():
+        return None
+    try:
+        return read_lock(path, platform).artefacts
+    except LockError as error:
+        if error.where and error.where.line is None:  # the file has no lock for this platform yet
+            return None
+        raise
+
+
+def _lock(
+    catalogue: Catalogue,
+    name: str,
+    locks: Mapping[str, tuple[Artefact, ...] | None],
+    tools: Iterable[Locker],
+    *,
+    upgrade: bool,
+    free: Collection[str],
+) -> tuple[Artefact, ...]:
+    request = request_for(catalogue, name, lambda other: locks.get(other) or ())
+    request = replace(request, upgrade=upgrade, free=free)
+    lines: list[Artefact] = []
+    for locker in tools:
+        own = [line for line in request.locked if line.kind in locker.kinds]
+        freed = any(line.name in free for line in own)
+        fits = locks[name] is not None and not upgrade and not freed and not locker.check(request)
+        lines += own if fits else locker.lock(request)
+    return tuple(sorted(lines, key=sort_key))
+
+
+def sort_key(artefact: Artefact) -> tuple[str, str, str, str]:
+    """Return what lock lines are sorted by."""
+    return str(artefact.data.get("group", "")), artefact.kind, artefact.name, artefact.role
+
+
+def difference(image: str, old: Iterable[Artefact], new: Iterable[Artefact]) -> LockChange:
+    """Compare two locks of an image."""
+    before, after = _by_id(old), _by_id(new)
+    return LockChange(
+        image=image,
+        added=sorted(after.keys() - before.keys()),
+        removed=sorted(before.keys() - after.keys()),
+        changed=[
+            (key, before[key].version, after[key].version)
+            for key in sorted(before.keys() & after.keys())
+            if before[key] != after[key]
+        ],
+    )
+
+
+def _by_id(artefacts: Iterable[Artefact]) -> dict[str, Artefact]:
+    return {":".join(filter(None, (str(a.data.get("group", "")), a.id))): a for a in artefacts}
