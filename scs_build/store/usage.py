@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def measure(path: Path) -> int:
                     else:
                         total += cost(entry.stat(follow_symlinks=False))
         except NotADirectoryError:
-            total += cost(folder.lstat())
+            with suppress(FileNotFoundError):
+                total += cost(folder.lstat())
         except (FileNotFoundError, PermissionError):
             continue
     return total

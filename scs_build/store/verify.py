@@ -15,7 +15,7 @@ from scs_build.errors import StoreError
 from scs_build.progress import Progress, Silent, Task
 from scs_build.store.records import uses_of
 from scs_build.store.store import HEX, Store
-from scs_build.store.usage import human
+from scs_build.store.usage import measure
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,8 @@ def _repair(store: Store, broken: dict[Path, str]) -> None:
 
 def _check_blobs(store: Store, progress: Progress) -> dict[Path, str]:
     paths = _listing(store.blobs)
-    sizes = [path.lstat().st_size for path in paths]
     with (
-        progress.task("verify", sum(sizes), "bytes") as task,
+        progress.task("verify", sum(map(measure, paths)), "bytes") as task,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         reasons = pool.map(lambda path: _check_blob(path, task), paths)
@@ -67,7 +66,7 @@ def _check_blobs(store: Store, progress: Progress) -> dict[Path, str]:
 
 def _check_blob(path: Path, task: Task) -> str | None:
     try:
-        size = path.stat().st_size
+        size = measure(path)
         actual = sha256_file(path)
     except FileNotFoundError:  # collected meanwhile
         return None
@@ -76,7 +75,7 @@ def _check_blob(path: Path, task: Task) -> str | None:
     task.advance(size)
     if not HEX.fullmatch(path.name):
         return "its name is not a sha256"
-    return None if actual == path.name else f"holds {human(size)} with sha256 {actual}"
+    return None if actual == path.name else f"its content has sha256 {actual}"
 
 
 def _check_tree(path: Path) -> str | None:

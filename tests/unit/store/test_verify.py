@@ -36,7 +36,7 @@ def test_wrong_bytes_and_what_needs_them_are_found_and_mended(store: Store) -> N
     damage(store, sha256)
     problems = verify(store)
     assert [problem.what for problem in problems] == [f"blob {sha256}", "step bad"]
-    assert problems[0].reason == f"holds 5 B with sha256 {sha256_bytes(b'other')}"
+    assert problems[0].reason == f"its content has sha256 {sha256_bytes(b'other')}"
     assert problems[1].reason == f"needs the blob {sha256}, which is broken"
     assert verify(store, repair=True) == problems
     assert verify(store) == []
