@@ -1,0 +1,170 @@
+"""OCI image layouts: a folder that skopeo, engines and registries read, its blobs shared with the store."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from scs_build.canonical import canonical_json
+from scs_build.errors import FormatError, Location, StoreError, VerificationError
+from scs_build.oci.image import MANIFEST_TYPE, Image
+from scs_build.store.store import Store
+
+LAYOUT_FILE = "oci-layout"
+LAYOUT_VERSION = "1.0.0"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+_PLATFORM = ("os", "architecture", "variant")
+
+
+def write_layout(store: Store, directory: Path, images: Mapping[str, Image | str]) -> None:
+    """Put images of the store, by reference name, into the layout `directory` (made when missing).
+
+    An image is an `Image` or the digest of a manifest. Blobs are hard links to the store, copies across
+    file systems. References of other images stay; `index.json` is replaced in one move, under a lock,
+    so readers and other writers always see a whole layout. Raises `StoreError` when a blob is missing.
+    """
+    new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        index = read_layout(directory) if (directory / "index.json").exists() else _empty()
+        kept = [entry for entry in index["manifests"] if reference(entry) not in new]
+        named = [{**entry, "annotations": {REF_NAME: ref}} for ref, entry in new.items()]
+        index["manifests"] = sorted(
+            [*kept, *named], key=lambda entry: (reference(entry) or "", entry["digest"])
+        )
+        _write_once(directory / LAYOUT_FILE, canonical_json({"imageLayoutVersion": LAYOUT_VERSION}))
+        _write_once(directory / "index.json", canonical_json(index))
+
+
+def read_layout(directory: Path) -> dict[str, Any]:
+    """Return the index of a layout: `{"schemaVersion", "mediaType", "manifests": [descriptor, ...]}`.
+
+    Raises `VerificationError` when it is no layout, `FormatError` when it has another version.
+    """
+    version = _read(directory / LAYOUT_FILE).get("imageLayoutVersion")
+    if version != LAYOUT_VERSION:
+        where = Location(str(directory / LAYOUT_FILE))
+        raise FormatError(
+            f"the layout has version {version}, this release reads {LAYOUT_VERSION}", where=where
+        )
+    index = _read(directory / "index.json")
+    if not isinstance(index.get("manifests"), list):
+        raise VerificationError("the index lists no manifests", where=Location(str(directory / "index.json")))
+    return index
+
+
+def reference(descriptor: Mapping[str, Any]) -> str | None:
+    """Return the reference name that a descriptor of an index carries."""
+    name: str | None = (descriptor.get("annotations") or {}).get(REF_NAME)
+    return name
+
+
+def blob_path(directory: Path, digest: str) -> Path:
+    """Return where a layout keeps the blob `sha256:<hex>`."""
+    return directory / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def _digest(image: Image | str) -> str:
+    return image if isinstance(image, str) else image.digest
+
+
+def _empty() -> dict[str, Any]:
+    return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
+
+
+def _publish(store: Store, directory: Path, digest: str) -> dict[str, Any]:
+    """Put the blobs of one image into the layout and return its descriptor."""
+    raw = store.read_bytes(digest)
+    manifest = json.loads(raw)
+    config = json.loads(store.read_bytes(manifest["config"]["digest"]))
+    # The manifest comes last: whoever sees it finds what it names.
+    _share(store, directory, [*manifest["layers"], manifest["config"], {"digest": digest, "size": len(raw)}])
+    platform = {name: config[name] for name in _PLATFORM if name in config}
+    return {"mediaType": MANIFEST_TYPE, "digest": digest, "size": len(raw), "platform": platform}
+
+
+def _share(store: Store, directory: Path, descriptors: Iterable[Mapping[str, Any]]) -> None:
+    blob_path(directory, "").mkdir(parents=True, exist_ok=True)
+    for descriptor in descriptors:
+        source = store.blob(descriptor["digest"])
+        target = blob_path(directory, descriptor["digest"])
+        if _size(target) == descriptor["size"]:
+            continue
+        if _size(source) != descriptor["size"]:
+            raise StoreError(
+                f"{descriptor['digest']} is not in the store, or is not whole",
+                solution="build the image again",
+            )
+        _link(source, target)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link or copy `source` to `target`, replacing what is there in one move."""
+    with _beside(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError as error:
+            # Another file system, too many links, or a kernel that protects hard links of others' files.
+            if error.errno not in {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENOTSUP}:
+                raise
+            shutil.copyfile(source, temporary)
+            temporary.chmod(0o444)
+        temporary.replace(target)
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Write a file in one move, unless it holds these bytes already."""
+    if path.exists() and path.read_bytes() == data:
+        return
+    with _beside(path) as temporary:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        yield temporary
+    finally:
+        # Renaming a link over another name of the same file does nothing at all, so it may still be there.
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the folder itself locked, so that no lock file becomes part of the layout."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise VerificationError("is missing: this is no OCI layout", where=Location(str(path))) from error
+    except ValueError as error:
+        raise VerificationError(f"is not JSON: {error}", where=Location(str(path))) from error
+    if not isinstance(value, dict):
+        raise VerificationError("is not a JSON object", where=Location(str(path)))
+    return value
