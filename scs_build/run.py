@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+import signal
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -46,12 +47,14 @@ def run(
     stdin: bytes = b"",
     timeout: float | None = None,
     accept: Collection[int] = (0,),
+    started: Callable[[int], None] | None = None,
 ) -> Completed:
-    """Run a program to its end.
+    """Run a program to its end, as a child of the calling thread.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
-    file and the result holds none. Statuses outside `accept`, a missing program and a time-out raise
-    `ProgramError` with the command and the end of its output.
+    file and the result holds none. `started` gets the process id as soon as there is one. Statuses
+    outside `accept`, a missing program and a time-out raise `ProgramError` with the command and the
+    end of its output.
     """
     import sh
 
@@ -68,8 +71,14 @@ def run(
     }
     if log is not None:
         options |= {"_out": log.fileno(), "_err": log.fileno()}
+    if started is not None:
+        # sh lets a program that it does not wait for ignore SIGHUP; ours shall not inherit that.
+        options |= {"_bg": True, "_bg_exc": False, "_preexec_fn": _default_hangup}
     try:
         done = sh.Command(program)(*args, **options)
+        if started is not None:
+            started(done.pid)
+            done.wait()
     except sh.CommandNotFound as error:
         raise ProgramError(
             f"the program {program} is not there", solution="run `scs-build doctor` to see what is missing"
@@ -83,6 +92,10 @@ def run(
     if status not in accept:
         raise failure(argv, status, stdout + stderr)
     return Completed(status, stdout, stderr)
+
+
+def _default_hangup() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def failure(argv: Sequence[str | Path], status: int, output: bytes) -> ProgramError:

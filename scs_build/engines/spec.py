@@ -13,14 +13,32 @@ STEP_CAPABILITIES = (
     "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 )  # fmt: skip
 
+# What every step finds in its environment, whichever engine runs it: one time, one locale, one CPU
+# (Python and OpenMP, so `nproc`, believe these names; an affinity would make parallel steps share a CPU).
+STEP_ENVIRONMENT = {
+    "HOME": "/nonexistent",
+    "LC_ALL": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PYTHON_CPU_COUNT": "1",
+    "SOURCE_DATE_EPOCH": "1577836800",
+}
+# The mark of a directory that hides what lies below it: this extended attribute with the value `y`.
+OPAQUE = "user.overlay.opaque"
+STEP_HOSTNAME = "build"
+STEP_UMASK = 0o022
+STEP_OPEN_FILES = 4096
+
 
 @dataclass(frozen=True)
 class StepSpec:
     """One command on a stack of trees.
 
     `layers` are directories with overlay semantics, lowest first. `inputs` maps a path inside to a
-    directory that is readable there and never part of the result. The environment is exactly
-    `environment`; host name, umask, locale and limits are fixed by the engine.
+    directory that is readable there and never part of the result; no part of that path may be a
+    symbolic link in `layers`. `/tmp`, `/run` and `/dev` are empty at the start and never part of the
+    result. The environment is `STEP_ENVIRONMENT` and, over it, `environment`; host name, umask, locale
+    and limits are fixed by the engine.
     """
 
     name: str
@@ -41,6 +59,6 @@ class Engine(Protocol):
         """Run the step; `into` (an empty directory) then holds the changes as an overlay layer.
 
         The layer has overlay's own form: a removed path is a character device 0/0, a directory that
-        replaces one is marked opaque. Both streams of the command go to `log`. Raises `StepError` when
-        the command fails and `EngineError` when the engine cannot work.
+        replaces one is marked opaque (`OPAQUE`). Both streams of the command go to `log`. Raises
+        `StepError` when the command fails and `EngineError` when the engine cannot work.
         """

@@ -1,0 +1,179 @@
+"""The native engine: bubblewrap on an overlay, as root, without a daemon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scs_build.engines.sandbox import Sandbox, sandbox_argv
+from scs_build.engines.spec import (
+    STEP_ENVIRONMENT,
+    STEP_HOSTNAME,
+    STEP_OPEN_FILES,
+    STEP_UMASK,
+    StepSpec,
+)
+from scs_build.engines.tools import ToolsTree
+from scs_build.engines.upper import clean
+from scs_build.errors import EngineError, ProgramError, ScsBuildError, StepError
+from scs_build.run import command_line, run
+
+TAIL_LINES = 15
+TAIL_BYTES = 16384
+STATUSES = range(-64, 256)
+USE_ROOT = "run scs-build as root (a container without mount rights is not enough), or use the docker engine"
+OVERLAY_PARAMETERS = Path("/sys/module/overlay/parameters")
+# Sets what bubblewrap passes on to its command; the hard limits too, so that a step cannot tell hosts apart.
+LIMITS = f'ulimit -c 0; ulimit -n {STEP_OPEN_FILES}; umask {STEP_UMASK:04o}; exec "$@"'
+
+
+class NativeEngine:
+    """Runs steps with the programs of a tools tree. Safe to use from many threads at once.
+
+    A step lives as long as the thread that called `run` (bubblewrap asks the kernel for that, and the
+    kernel ties it to the thread that forked), so `kill -9` of the process ends all its steps, and as all
+    mounts are in the step's own namespace, none remains.
+    """
+
+    name = "native"
+
+    def __init__(self, tools: ToolsTree) -> None:
+        self._tools = tools
+        self._running: set[int] = set()
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    def run(self, spec: StepSpec, into: Path, log: Path) -> None:
+        """Run the step as `Engine.run` says; `into` is the overlay's upper directory.
+
+        Beside `into` there is a directory `<into>.work` for as long as the step runs.
+        """
+        if os.geteuid() != 0:
+            raise EngineError("the native engine needs root", solution=USE_ROOT)
+        into.chmod(0o755)  # it is the root directory that the step sees
+        with _work_directory(into) as work:
+            argv = self.argv(spec, into, work)
+            status = self._start(spec, argv, log)
+        if status != 0:
+            raise self._failure(spec, status, argv, log)
+        clean(into, spec.layers, spec.inputs)
+
+    def argv(self, spec: StepSpec, upper: Path, work: Path) -> list[str]:
+        """Return the argument list that runs the step with these directories of the overlay."""
+        sandbox = Sandbox(
+            layers=spec.layers,
+            argv=spec.argv,
+            upper=upper,
+            work=work,
+            inputs=spec.inputs,
+            capabilities=spec.capabilities,
+            environment={**STEP_ENVIRONMENT, **spec.environment},
+            hostname=STEP_HOSTNAME,
+        )
+        return self._tools.argv("dash", "-c", LIMITS, "step", *sandbox_argv(self._tools, sandbox))
+
+    def cancel(self) -> None:
+        """Kill what runs; `run` raises `StepError` in the threads concerned, and from now on at once."""
+        with self._lock:
+            self._cancelled = True
+            for handle in self._running:
+                _kill(handle)
+
+    def check(self, scratch: Path | None = None) -> list[str]:
+        """Try a step; return what is wrong, nothing when steps can run.
+
+        `scratch` is a directory of the file system that will hold the steps' results (default: the tools
+        tree's).
+        """
+        problems = [
+            f"overlayfs has {name} on: write N to {OVERLAY_PARAMETERS / name}"
+            for name in ("redirect_dir", "metacopy")
+            if _is_on(OVERLAY_PARAMETERS / name)
+        ]
+        spec = StepSpec(name="check", argv=("/usr/bin/true",), layers=self._tools.layers, timeout=60)
+        try:
+            with tempfile.TemporaryDirectory(dir=scratch or self._tools.path.parent) as folder:
+                into = Path(folder, "upper")
+                into.mkdir()
+                self.run(spec, into, Path(folder, "log"))
+        except (ScsBuildError, OSError) as error:
+            problems.append(str(error))
+        return problems
+
+    def _start(self, spec: StepSpec, argv: list[str], log: Path) -> int:
+        """Run the command line to its end and return its status, negative for a signal."""
+        handles: list[int] = []
+
+        def started(pid: int) -> None:
+            try:
+                handles.append(os.pidfd_open(pid))
+            except ProcessLookupError:  # it ended at once
+                return
+            with self._lock:
+                self._running.update(handles)
+                if self._cancelled:
+                    _kill(handles[0])
+
+        try:
+            with log.open("wb") as stream:
+                return run(argv, log=stream, timeout=spec.timeout, accept=STATUSES, started=started).status
+        except ProgramError as error:
+            if not handles:
+                raise EngineError(error.reason, solution="run `scs-build doctor`") from error
+            raise self._error(spec, f"did not end within {spec.timeout:g} s", argv, log) from error
+        finally:
+            with self._lock:
+                self._running.difference_update(handles)
+            for handle in handles:
+                _kill(handle)  # after an interrupt it may still run
+                os.close(handle)
+
+    def _failure(self, spec: StepSpec, status: int, argv: list[str], log: Path) -> ScsBuildError:
+        if self._cancelled:
+            return StepError(f"{spec.name} was cancelled; log: {log}")
+        output = _tail(log)
+        if status == 1 and len(output) == 1 and output[0].startswith("bwrap: ") and "execvp" not in output[0]:
+            return EngineError(f"no sandbox for {spec.name}: {output[0]}", solution=USE_ROOT)
+        ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        return self._error(spec, ended, argv, log)
+
+    def _error(self, spec: StepSpec, ended: str, argv: list[str], log: Path) -> StepError:
+        output = "".join(f"\n    {line}" for line in _tail(log))
+        return StepError(
+            f"{spec.name} {ended}{output}\n  log: {log}",
+            solution=f"to repeat it, make the two empty directories and run: {command_line(argv)}",
+        )
+
+
+@contextmanager
+def _work_directory(into: Path) -> Iterator[Path]:
+    """Yield overlayfs's own directory, on the file system of `into`."""
+    work = into.with_name(into.name + ".work")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _kill(handle: int) -> None:
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+
+def _is_on(parameter: Path) -> bool:
+    return parameter.is_file() and parameter.read_text().strip() == "Y"
+
+
+def _tail(log: Path) -> list[str]:
+    """Return the last lines of a log."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        return stream.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
