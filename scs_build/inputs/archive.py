@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Iterator
+
+from typing import TYPE_CHECKING
 
 from scs_build.inputs.artefact import EntryType, Member
 
+if TYPE_CHECKING:
+    import tarfile
+
+# The type flags of a tar header (POSIX, ustar).
 TYPES: dict[bytes, EntryType] = {
-    tarfile.DIRTYPE: "dir",
-    tarfile.SYMTYPE: "link",
-    tarfile.LNKTYPE: "hardlink",
-    tarfile.CHRTYPE: "char",
-    tarfile.BLKTYPE: "block",
-    tarfile.FIFOTYPE: "fifo",
+    b"1": "hardlink",
+    b"2": "link",
+    b"3": "char",
+    b"4": "block",
+    b"5": "dir",
+    b"6": "fifo",
 }
 
 
@@ -28,9 +33,8 @@ def tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
         link = clean(info.linkname) if kind == "hardlink" else info.linkname if kind == "link" else ""
         stream = archive.extractfile(info) if kind == "file" else None
         digest = hashlib.file_digest(stream, "sha256").hexdigest() if stream else ""  # type: ignore[arg-type]
-        yield Member(
-            path, kind, info.mode & 0o7777, info.uid, info.gid, info.size if kind == "file" else 0, digest, link
-        )
+        size = info.size if kind == "file" else 0
+        yield Member(path, kind, info.mode & 0o7777, info.uid, info.gid, size, digest, link)
 
 
 def clean(path: str) -> str:

@@ -36,9 +36,9 @@ class Context:
 class Request:
     """One image that is to be locked or whose lock is to be checked.
 
-    `base` is what the scaffold holds, `parents` what the images below hold, `builders` what the image's builder
-    adds; `locked` are the lines of its present lock. Versions in `locked` are kept where possible, except those
-    of the artefacts that `free` names (all of them with `upgrade`).
+    `base` is what the scaffold holds, `parents` what the images below hold, `builders` what the image's
+    builder adds; `locked` are the lines of its present lock. Their versions are kept where possible, except
+    those of the artefacts that `free` names (all of them with `upgrade`).
     """
 
     image: str
@@ -55,7 +55,9 @@ class Request:
 class Locker(Protocol):
     """Resolves what a recipe asks of one family of inputs, such as Debian packages."""
 
-    kinds: tuple[str, ...]
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of lock lines that are its own."""
 
     def lock(self, request: Request) -> list[Artefact]:
         """Return the exact artefacts; asks the network; raises `ResolutionError` when there are none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +33,8 @@ class UrlInput:
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
         """Yield the members of an archive that is to be unpacked, else the one file."""
+        import tarfile
+
         if artefact.data.get("unpack") and path.read_bytes()[:4] == b"PK\x03\x04":
             yield from zip_members(path)
         elif artefact.data.get("unpack"):
@@ -54,21 +55,23 @@ class UrlLocker:
 
     def lock(self, request: Request) -> list[Artefact]:
         """Return one line per input of the recipe; a present line of the same place and version stays."""
-        present = {line.name: line for line in request.locked if line.kind == "url" and line.name not in request.free}
+        present = {line.name: line for line in request.locked if line.kind == "url"}
         lines = []
         for item in request.recipe.inputs:
             if item.type != "url":
                 raise RecipeError(f"inputs of type {item.type} cannot be locked yet", where=request.where)
             line, wanted = present.get(item.name), _data(item)
+            anew = request.upgrade or item.name in request.free
             fits = line is not None and line.version == item.version and line.data == wanted
-            lines.append(line if fits and line and not request.upgrade else self._fetch(item, wanted))
+            lines.append(line if fits and line and not anew else self._fetch(item, wanted))
         return lines
 
     def check(self, request: Request) -> list[str]:
         """Return which inputs of the recipe are not locked as it states them, and which are too much."""
         present = {line.name: line for line in request.locked if line.kind == "url"}
         wanted = {item.name: item for item in request.recipe.inputs}
-        findings = [f"{name} is locked and nothing needs it" for name in sorted(present.keys() - wanted.keys())]
+        surplus = sorted(present.keys() - wanted.keys())
+        findings = [f"{name} is locked and nothing needs it" for name in surplus]
         for name, item in sorted(wanted.items()):
             line = present.get(name)
             if line is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scs_build.inputs import Context, lockers
+from scs_build.inputs import lockers
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.locking import Context
 from scs_build.locks.files import lock_path, read_lock
 from scs_build.locks.requests import request_for
 from scs_build.progress import Silent
@@ -22,8 +23,8 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     A lock that is missing or not valid, also one of an image below, raises `LockError`.
     """
     context = Context(
-        series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=Site(),
-        work=Path(), progress=Silent(),
+        series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform,
+        site=Site(), work=Path(), progress=Silent(),
     )  # fmt: skip
 
     def lines(image: str) -> tuple[Artefact, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,13 @@ def lock_path(folder: Path, series: str) -> Path:
 def read_lock(path: Path, platform: str) -> Lock:
     """Read the lock of one platform (such as `linux/amd64`).
 
-    Raises `FormatError` for a newer format and `LockError` for a file or platform that is missing or not valid.
+    Raises `FormatError` for a newer format, `LockError` where file or platform is missing or not valid.
     """
     document = _load(path)
     platforms = document["platforms"]
     if platform not in platforms:
-        raise LockError(
-            f"holds no lock for {platform}", where=Location(str(path)), solution="lock it with `scs-build lock`"
-        )
+        where, solution = Location(str(path)), "lock it with `scs-build lock --platform`"
+        raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
     artefacts = tuple(_artefact(path, number, line) for number, line in enumerate(platforms[platform]))
     return Lock(document["image"], document["series"], platform, artefacts)
 
@@ -47,14 +45,15 @@ def write_lock(path: Path, lock: Lock) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(data)
-    os.replace(temporary, path)
+    temporary.replace(path)
     return True
 
 
 def _dump(image: str, series: str, platforms: dict[str, list[dict[str, Any]]]) -> bytes:
     blocks = []
     for platform, lines in sorted(platforms.items()):
-        rows = ",\n".join(f"  {json.dumps(_ordered(line), ensure_ascii=False)}" for line in sorted(lines, key=_order))
+        texts = (json.dumps(_ordered(line), ensure_ascii=False) for line in sorted(lines, key=_order))
+        rows = ",\n".join(f"  {text}" for text in texts)
         blocks.append(f"{json.dumps(platform)}: [\n{rows}\n ]" if rows else f"{json.dumps(platform)}: []")
     head = f'"format": {FORMAT},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
     return ("{" + head + ',\n "platforms": {' + ", ".join(blocks) + "}}\n").encode()
@@ -74,7 +73,8 @@ def _load(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
     except FileNotFoundError as error:
-        raise LockError("there is no lock", where=Location(str(path)), solution="run `scs-build lock`") from error
+        where = Location(str(path))
+        raise LockError("there is no lock", where=where, solution="run `scs-build lock`") from error
     except json.JSONDecodeError as error:
         place = Location(str(path), error.lineno, error.colno)
         raise LockError(f"is not JSON: {error.msg}", where=place, solution=AGAIN) from error
@@ -103,7 +103,8 @@ def _problem(document: Any) -> str:
     for key, kind in (("image", str), ("series", str), ("platforms", dict)):
         if not isinstance(document.get(key), kind):
             return f"`{key}` is missing or of the wrong type"
-    return next((f"`{p}` is not a list" for p, li in document["platforms"].items() if not isinstance(li, list)), "")
+    bad = [platform for platform, lines in document["platforms"].items() if not isinstance(lines, list)]
+    return f"`{bad[0]}` is not a list" if bad else ""
 
 
 def _artefact(path: Path, number: int, line: Any) -> Artefact:
@@ -118,8 +119,8 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
             raise ValueError(f"role {artefact.role!r} is not known")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        where = _line_of(path, number)
-        raise LockError(f"artefact {number + 1} is not valid: {reason}", where=where, solution=AGAIN) from error
+        what = f"artefact {number + 1} is not valid: {reason}"
+        raise LockError(what, where=_line_of(path, number), solution=AGAIN) from error
     return artefact
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import LockError
-from scs_build.inputs import Context, Locker, lockers
+from scs_build.inputs import lockers
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.locking import Context, Locker
 from scs_build.locks.files import lock_path, read_lock, write_lock
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LockChange:
-    """What locking changed for one image; the names are those of `Artefact.id`, with the group where there is one."""
+    """What locking changed for one image, by `Artefact.id` (after the group, where there is one)."""
 
     image: str
     added: list[str]
@@ -47,10 +48,10 @@ def lock_images(
 ) -> list[LockChange]:
     """Lock `names` (all images of the series when empty) and what they stand on; return what changed.
 
-    Versions of present locks are kept unless `upgrade`, or for those of `upgrade_packages` (Debian packages move
-    with all of the same source). A lock that already fits its recipe is not touched, and costs no network.
-    Images above a changed one are locked again too, so that versions agree. Nothing is written unless every
-    image could be resolved.
+    Versions of present locks are kept unless `upgrade`, and except those of `upgrade_packages` (Debian
+    packages move with all of the same source). A lock that already fits its recipe is not touched and costs
+    no network. Images above a changed one are locked again too, so that versions agree. Nothing is written
+    unless every image could be resolved.
     """
     every = series_images(catalogue, series)
     chosen = {below for name in names or every for below in (*stands_on(catalogue, name), name)}
@@ -79,7 +80,7 @@ def lock_images(
 
 
 def series_images(catalogue: Catalogue, series: str) -> set[str]:
-    """Return every image that a series locks: those it names (all when it names none) and what they stand on."""
+    """Return every image of a series: those it names (all when it names none) and what they stand on."""
     named = catalogue.series(series).images or tuple(catalogue.components)
     service = {n for n, c in catalogue.components.items() if c.recipe.kind in ("tools", "scaffold")}
     return service | {below for name in named for below in (*stands_on(catalogue, name), name)}

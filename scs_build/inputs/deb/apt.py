@@ -102,7 +102,7 @@ class AptState:
         return "\n".join(stanzas)
 
     def update(self) -> None:
-        """Refresh the indices, once per object; raises `FetchError` when a suite cannot be had or verified."""
+        """Refresh the indices once; raises `FetchError` where a suite cannot be had or verified."""
         if self._updated:
             return
         self._prepare((), {})

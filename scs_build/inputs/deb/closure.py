@@ -27,11 +27,11 @@ def walk(
 ) -> Closure:
     """Walk Depends and Pre-Depends from `roots` within `world`.
 
-    `without` (names of packages, or of what packages provide) and `stop` (what parents keep) are not entered. Of alternatives the first that the world
-    fulfils is taken, or all of them with `every_alternative`.
+    `without` (names of packages, or of what packages provide) and `stop` (what parents keep) are not
+    entered. Of alternatives the first that the world fulfils is taken, or all with `every_alternative`.
     """
     result = Closure()
-    queue = [("the recipe", (Relation(name),)) for name in roots]
+    queue: list[tuple[str, tuple[Relation, ...]]] = [("the recipe", (Relation(name),)) for name in roots]
     while queue:
         needing, group = queue.pop()
         found = _choose(group, world, every_alternative)

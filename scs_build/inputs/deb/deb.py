@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.deb.mirrors import archive_of, mirrors
 
 if TYPE_CHECKING:
+    import tarfile
+
     from scs_build.recipes.site import Site
 
 
@@ -28,42 +29,58 @@ class DebInput:
         for base in (*mirrors(site, archive_of(path)), *site.debian_snapshot):
             yield f"{base}/{path}"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
         """Yield every path of the package's data archive."""
         with _open(path, "data") as archive:
             yield from tar_members(archive)
 
-    def control(self, path: Path) -> str:
-        """Return the control paragraph of a package file."""
-        with _open(path, "control") as archive:
-            for info in archive:
-                stream = archive.extractfile(info) if clean(info.name) == "control" else None
-                if stream:
-                    return stream.read().decode()
+
+def control(path: Path) -> str:
+    """Return the control paragraph of a package file."""
+    text = _control_member(path, "control")
+    if text is None:
         raise IntegrityError("holds no control paragraph", where=Location(str(path)))
+    return text.decode()
 
-    def extract(self, path: Path, into: Path) -> None:
-        """Unpack the package's data into a directory, with owners when root; no maintainer script runs.
 
-        Links that lead out of `into` are not followed: a path below one is refused.
-        """
-        root = into.resolve()
-        with _open(path, "data") as archive:
-            for info in archive:
-                info.name = clean(info.name)
-                if not info.name:
-                    continue
-                if not (root / info.name).parent.resolve().is_relative_to(root):
-                    raise IntegrityError(f"{info.name} leads out of the directory", where=Location(str(path)))
-                if info.islnk():
-                    info.linkname = clean(info.linkname)
-                if not (info.isdir() and (root / info.name).is_dir()):
-                    archive.extract(info, root, filter="fully_trusted")
+def md5sums(path: Path) -> bytes:
+    """Return the table of file hashes that dpkg keeps of a package; empty where the package brings none."""
+    return _control_member(path, "md5sums") or b""
+
+
+def extract(path: Path, into: Path) -> None:
+    """Unpack a package's data into a directory, with owners when root; no maintainer script runs.
+
+    A path below a link that leads out of `into` is refused with `IntegrityError`.
+    """
+    root = into.resolve()
+    with _open(path, "data") as archive:
+        for info in archive:
+            info.name = clean(info.name)
+            if not info.name:
+                continue
+            if not (root / info.name).parent.resolve().is_relative_to(root):
+                raise IntegrityError(f"{info.name} leads out of the directory", where=Location(str(path)))
+            if info.islnk():
+                info.linkname = clean(info.linkname)
+            if not (info.isdir() and (root / info.name).is_dir()):
+                archive.extract(info, root, filter="fully_trusted")
+
+
+def _control_member(path: Path, name: str) -> bytes | None:
+    with _open(path, "control") as archive:
+        for info in archive:
+            stream = archive.extractfile(info) if clean(info.name) == name else None
+            if stream:
+                return stream.read()
+    return None
 
 
 @contextmanager
 def _open(path: Path, part: str) -> Iterator[tarfile.TarFile]:
     """Open the data or control archive of a package; raises `IntegrityError` where it is not one."""
+    import tarfile
+
     from debian.arfile import ArError
     from debian.debfile import DebError, DebFile
 

@@ -26,7 +26,7 @@ def archive_key(folder: Path, release: str, archive: str) -> Path:
         if document["format"] != FORMAT:
             raise FormatError(f"format {document['format']} is not known", where=where)
         key = next(k for k in document["keys"] if (k["release"], k["archive"]) == (release, archive))
-        path, pinned = folder / key["file"], key["fingerprint"]
+        path, pinned = folder / str(key["file"]), str(key["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise RecipeError(
             f"no key for the archive {archive} of {release}", where=where, solution="add the archive's key"

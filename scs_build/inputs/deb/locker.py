@@ -82,7 +82,7 @@ class DebLocker:
         except ResolutionError:
             if not keep:
                 raise
-        self._context.progress.say(f"{request.image}: the locked versions do not fit any more, resolving anew")
+        self._context.progress.say(f"{request.image}: the locked versions do not fit any more")
         return self._apt.solve(names, installed, prefer=fixed)
 
     def check(self, request: Request) -> list[str]:
@@ -134,7 +134,10 @@ def _check_image(request: Request, lines: list[Artefact]) -> list[str]:
         *_findings([*closure.unmet, *reached.unmet], own.keys() - reached.names),
         *(f"{name} is not in the lock" for name in sorted(closure.names - kept.keys())),
         *(f"{name} is kept and nothing needs it" for name in sorted(kept.keys() - closure.names)),
-        *(f"without {name}: nothing depends on it" for name in sorted(debian.without.keys() - closure.left_out)),
+        *(
+            f"without {name}: nothing depends on it"
+            for name in sorted(set(debian.without) - closure.left_out)
+        ),
     ]
 
 

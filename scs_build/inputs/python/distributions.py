@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import stat
-import tarfile
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +11,6 @@ from typing import TYPE_CHECKING
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import clean, tar_members
 from scs_build.inputs.artefact import Artefact, Member
-from scs_build.inputs.python.index import file_urls
-from scs_build.inputs.python.uv import indices
 
 if TYPE_CHECKING:
     from scs_build.recipes.site import Site
@@ -23,6 +19,9 @@ if TYPE_CHECKING:
 class _Distribution:
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield where the file is, asking the indices of the site or of uv; only its hash counts."""
+        from scs_build.inputs.python.index import file_urls
+        from scs_build.inputs.python.uv import indices
+
         return file_urls(indices(site), artefact.name, artefact.sha256)
 
 
@@ -31,7 +30,7 @@ class WheelInput(_Distribution):
 
     kind = "wheel"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
         """Yield the files of the archive as they are in it, `*.data/` included."""
         return zip_members(path)
 
@@ -41,8 +40,11 @@ class SdistInput(_Distribution):
 
     kind = "sdist"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
         """Yield the paths of the source archive."""
+        import tarfile
+        import zipfile
+
         if zipfile.is_zipfile(path):
             yield from zip_members(path)
             return
@@ -55,6 +57,8 @@ class SdistInput(_Distribution):
 
 def zip_members(path: Path) -> Iterator[Member]:
     """Yield the files of a zip archive; modes as recorded, else 0644."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

@@ -1,4 +1,4 @@
-"""The target environment of a series: wheel tags and marker values, without its interpreter on this machine."""
+"""The target environment of a series: wheel tags and marker values, without its interpreter."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def _project(base: str, project: str) -> dict[str, str]:
     answer = requests.get(address, headers={"Accept": ACCEPT}, timeout=TIMEOUT)
     answer.raise_for_status()
     if "json" in answer.headers.get("Content-Type", ""):
-        files = answer.json()["files"]
-        return {f["hashes"]["sha256"]: urljoin(answer.url, f["url"]) for f in files if "sha256" in f["hashes"]}
+        files = [file for file in answer.json()["files"] if "sha256" in file["hashes"]]
+        return {file["hashes"]["sha256"]: urljoin(answer.url, file["url"]) for file in files}
     parser = _Links()
     parser.feed(answer.text)
     links = [urldefrag(urljoin(answer.url, link)) for link in parser.links]

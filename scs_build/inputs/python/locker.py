@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from scs_build.errors import Location, RecipeError
 from scs_build.inputs.artefact import Artefact
@@ -34,13 +34,13 @@ class PythonLocker:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except OSError as error:
-            raise RecipeError("the constraints of the series cannot be read", where=Location(str(path))) from error
-        values = environment(self._context.series.python, self._context.platform)
+            raise RecipeError("these constraints cannot be read", where=Location(str(path))) from error
+        values = cast("dict[str, str]", environment(self._context.series.python, self._context.platform))
         found = {}
         for number, line in enumerate(lines, 1):
             if text := line.partition("#")[0].strip():
                 limit = parse(text, Location(str(path), number))
-                if limit.marker is None or limit.marker.evaluate(dict(values)):
+                if limit.marker is None or limit.marker.evaluate(values):
                     found[canonical(limit.name)] = f"{limit.name}{limit.specifier}"
         return found
 
@@ -101,18 +101,17 @@ class PythonLocker:
 
     def check(self, request: Request) -> list[str]:
         """Return what the image's lock lacks or has too much; see `Locker`."""
-        own = {line.name: line for line in request.locked if line.kind in self.kinds and line.role == "image"}
-        build = {line.name: line for line in request.locked if line.kind in self.kinds and line.role == "build"}
+        lines = [line for line in request.locked if line.kind in self.kinds]
+        own = {line.name: line for line in lines if line.role == "image"}
+        build = {line.name: line for line in lines if line.role == "build"}
         python = request.recipe.python
         if python is None:
             return [f"{name} is locked and nothing needs it" for name in sorted(own | build)]
         wanted = self._wanted(request)
-        present = {n: v for n, v in _versions(request.parents, "image").items()} | {
-            n: li.version for n, li in own.items()
-        }
+        present = _versions(request.parents, "image") | _versions(lines, "image")
         sources = {canonical(name) for name in python.compile}
         findings = _uncovered(wanted.values(), present, request.where)
-        findings += _uncovered(python.build, {n: li.version for n, li in build.items()}, request.where)
+        findings += _uncovered(python.build, _versions(lines, "build"), request.where)
         for name, line in sorted(own.items()):
             if line.data.get("requirement") != wanted.get(name):
                 findings.append(f"{name} is locked for another requirement than {wanted.get(name, 'none')}")

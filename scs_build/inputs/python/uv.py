@@ -58,8 +58,8 @@ def resolve(
 ) -> list[Artefact]:
     """Return one wheel or sdist per distribution (role `image`), sorted by name.
 
-    `constraints` are requirement lines that hold and demand nothing; `prefer` maps names to the versions to take
-    where possible; `from_source` are the distributions that come as sdist. Raises `ResolutionError`.
+    `constraints` are requirement lines that hold and demand nothing; `prefer` maps names to the versions to
+    take where possible; `from_source` are the distributions that come as sdist. Raises `ResolutionError`.
     """
     work.mkdir(parents=True, exist_ok=True)
     inputs, limits, output = work / "requirements.in", work / "constraints.txt", work / "pylock.toml"
@@ -88,18 +88,21 @@ def _write_preferences(path: Path, prefer: Mapping[str, str]) -> None:
     path.unlink(missing_ok=True)
     if not prefer:
         return
-    rows = [f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in sorted(prefer.items())]
+    rows = [f'[[packages]]\nname = "{n}"\nversion = "{version}"\n' for n, version in sorted(prefer.items())]
     path.write_text('lock-version = "1.0"\ncreated-by = "scs-build"\n' + "\n".join(rows))
 
 
-def _select(path: Path, channel: PythonChannel, platform: str, from_source: Collection[str]) -> list[Artefact]:
+def _select(
+    path: Path, channel: PythonChannel, platform: str, from_source: Collection[str]
+) -> list[Artefact]:
     from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError
 
     lock = Pylock.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
     found: list[Artefact] = []
     only_source: list[str] = []
+    chosen = lock.select(environment=environment(channel, platform), tags=tags(channel, platform))
     try:
-        for package, file in lock.select(environment=environment(channel, platform), tags=tags(channel, platform)):
+        for package, file in chosen:
             if isinstance(file, PackageWheel):
                 found.append(_artefact("wheel", package, file))
             elif isinstance(file, PackageSdist) and package.name in from_source:
