@@ -38,7 +38,7 @@ def main() -> None:
     groups = [list(members) for _, members in itertools.groupby(filter(None, paths), key=group_of)]
     running: set[int] = set()
     for paths in groups:
-        if len(running) >= (os.cpu_count() or 1):
+        if len(running) >= len(os.sched_getaffinity(0)):
             running.remove(wait())
         child = os.fork()
         if child == 0:

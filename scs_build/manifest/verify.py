@@ -10,6 +10,7 @@ from typing import Any
 
 from scs_build.canonical import sha256_file
 from scs_build.manifest.manifest import Manifest, ManifestImage, content_digest
+from scs_build.oci.layout import blob_path
 
 
 def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str]:
@@ -29,11 +30,6 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
         problems += [f"{image.name}: {wrong[blob]}" for blob in _blobs(image, layout) if wrong[blob]]
         problems += [f"{image.name}: {text}" for text in _inconsistent(image, layout)]
     return problems
-
-
-def blob_path(layout: Path, digest: str) -> Path:
-    """Return where a layout keeps a blob."""
-    return layout / "blobs" / digest.replace(":", "/", 1)
 
 
 def _blobs(image: ManifestImage, layout: Path) -> Iterator[str]:

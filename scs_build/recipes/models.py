@@ -4,15 +4,71 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from scs_build.recipes.patterns import pattern_regex
 
 FORMAT = 1
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]{0,62}$")]
+# One name of a path: no slash, no control character, neither `.` nor `..`.
+_ANY = r"[^/\x00-\x1f\x7f]"
+_NO_DOT = r"[^/.\x00-\x1f\x7f]"
+_PART = rf"({_NO_DOT}{_ANY}*|\.{_NO_DOT}{_ANY}*|\.\.{_ANY}+)"
+NAME = r"^[a-z0-9][a-z0-9.+-]{0,62}$"
+ABSOLUTE_PATH = rf"^(/{_PART})+$"
+RELATIVE_PATH = rf"^{_PART}(/{_PART})*$"
+MODE = r"^0[0-7]{3}$"
+CAPABILITY = r"^CAP_[A-Z_]+$"
+PACKAGE = r"^[a-z0-9?~]\S*$"
+REQUIREMENT = r"^[A-Za-z0-9][^\r\n]*$"
+DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LINE = r"^[^\r\n]+$"
+SERIES = r"^\d{4}\.\d$"
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+PYTHON = r"^3\.\d+$"
+GLIBC = r"^2_\d+$"
+
+# What the loader says about a value that does not match.
+PATTERN_MEANING = {
+    NAME: "a name: lower-case letters, digits and . + - (at most 63, the first a letter or digit)",
+    ABSOLUTE_PATH: "an absolute path in its shortest form (/a/b; no `..`, no slash at the end)",
+    RELATIVE_PATH: "a relative path in its shortest form (a/b; no `..`)",
+    MODE: 'a file mode such as "0644"; set-user-id and the like are not allowed',
+    CAPABILITY: "a Linux capability such as CAP_NET_ADMIN",
+    PACKAGE: "the name of a Debian package or an apt pattern",
+    REQUIREMENT: "a Python requirement such as keystone[ldap]",
+    DISTRIBUTION: "the name of a Python distribution",
+    VARIABLE: "the name of an environment variable",
+    LINE: "one line of text",
+    SERIES: 'a series such as "2026.1"',
+    DATE: 'a date such as "2026-04-01"',
+    PYTHON: 'a Python version such as "3.13"',
+    GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
+}
+
+_PATTERN_WORDS = "pattern; `*` within a name, `**` over folders, `{a,b}` one of several"
+
+
+def _path_pattern(text: str) -> str:
+    pattern_regex(text)
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Line = Annotated[str, StringConstraints(pattern=LINE)]
 Reason = Annotated[str, StringConstraints(min_length=10, strip_whitespace=True)]
-AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\0]*$")]
-Mode = Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")]
-Capability = Annotated[str, StringConstraints(pattern=r"^CAP_[A-Z_]+$")]
+AbsolutePath = Annotated[str, StringConstraints(pattern=ABSOLUTE_PATH)]
+RelativePath = Annotated[str, StringConstraints(pattern=RELATIVE_PATH)]
+PathPattern = Annotated[str, StringConstraints(pattern=LINE), AfterValidator(_path_pattern)]
+Mode = Annotated[str, StringConstraints(pattern=MODE)]
+Capability = Annotated[str, StringConstraints(pattern=CAPABILITY)]
+Package = Annotated[str, StringConstraints(pattern=PACKAGE)]
+Requirement = Annotated[str, StringConstraints(pattern=REQUIREMENT)]
+Distribution = Annotated[str, StringConstraints(pattern=DISTRIBUTION)]
+Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Model(BaseModel):
@@ -24,9 +80,9 @@ class Model(BaseModel):
 class Debian(Model):
     """Debian packages of an image; what they depend on comes with them."""
 
-    packages: tuple[str, ...] = Field((), description="packages that the image holds")
-    build: tuple[str, ...] = Field((), description="packages that only builds of this image need")
-    without: dict[str, Reason] = Field(
+    packages: tuple[Package, ...] = Field((), description="packages that the image holds")
+    build: tuple[Package, ...] = Field((), description="packages that only builds of this image need")
+    without: dict[Package, Reason] = Field(
         default_factory=dict, description="dependencies that are left out on purpose, each with the reason"
     )
 
@@ -34,91 +90,114 @@ class Debian(Model):
 class Python(Model):
     """Python distributions of an image, resolved under the constraints of the series."""
 
-    requirements: tuple[str, ...] = Field(description="requirements (PEP 508) that the image holds")
-    build: tuple[str, ...] = Field((), description="build requirements of the distributions in `compile`")
-    compile: tuple[str, ...] = Field((), description="distributions that are compiled from their sdist")
+    requirements: tuple[Requirement, ...] = Field(description="requirements (PEP 508) that the image holds")
+    build: tuple[Requirement, ...] = Field((), description="build requirements of what is in `compile`")
+    compile: tuple[Distribution, ...] = Field((), description="distributions that are compiled from sdists")
 
 
 class File(Model):
     """A file of the recipe, copied or rendered with Jinja2 (`*.j2`), into the image."""
 
-    source: str = Field(description="path in the recipe's `files/` folder")
+    source: RelativePath = Field(description="path in the recipe's `files/` folder")
     path: AbsolutePath = Field(description="where it lies in the image")
-    mode: Mode = "0644"
+    mode: Mode = Field("0644", description="its mode, octal in quotes")
 
 
 class User(Model):
     """A user (and its group of the same name) that exists before any package is unpacked."""
 
-    uid: int = Field(ge=1, le=65533)
+    uid: int = Field(ge=1, le=65533, description="its number")
     gid: int | None = Field(None, ge=1, le=65533, description="the uid when not given")
-    home: AbsolutePath = "/nonexistent"
+    home: AbsolutePath = Field("/nonexistent", description="its home directory, which is not created")
 
 
 class Health(Model):
-    """How to ask a service whether it works: one of a command or an HTTP path."""
+    """How to ask a service whether it works: one of a command, an HTTP path or a connection."""
 
-    command: tuple[str, ...] | None = Field(None, description="ends with 0 when the service is healthy")
-    http: str | None = Field(None, description="URL path that answers below 500 on the first port")
+    command: Command | None = Field(None, description="ends with 0 when the service is healthy")
+    http: str | None = Field(
+        None, pattern=r"^/\S*$", description="URL path that answers below 500 on the first port"
+    )
+    tcp: bool = Field(False, description="the first port accepts a connection")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Health:
+        if sum((self.command is not None, self.http is not None, self.tcp)) != 1:
+            raise ValueError("give exactly one of `command`, `http` and `tcp: true`")
+        return self
 
 
 class Service(Model):
     """A long-running process that an image offers."""
 
-    command: tuple[str, ...]
-    ports: tuple[int, ...] = ()
-    health: Health | None = None
+    command: Command = Field(description="the program and its arguments")
+    ports: tuple[Port, ...] = Field((), description="TCP ports that it listens on")
+    health: Health | None = Field(None, description="how to ask whether it works")
     writable: tuple[AbsolutePath, ...] = Field((), description="paths that the process writes to")
     volumes: tuple[AbsolutePath, ...] = Field((), description="paths whose content outlives the container")
-    capabilities: dict[Capability, Reason] = Field(default_factory=dict)
-    devices: dict[AbsolutePath, Reason] = Field(default_factory=dict)
+    capabilities: dict[Capability, Reason] = Field(
+        default_factory=dict, description="Linux capabilities that it needs, each with the reason"
+    )
+    devices: dict[AbsolutePath, Reason] = Field(
+        default_factory=dict, description="devices of the host that it needs, each with the reason"
+    )
+
+    @model_validator(mode="after")
+    def _port_to_ask(self) -> Service:
+        if self.health and self.health.command is None and not self.ports:
+            raise ValueError("its health is asked on the first of `ports`, and there is none")
+        return self
 
 
 class Artifact(Model):
     """A file fetched by URL, or a git tree, that enters a build."""
 
-    type: Literal["url", "git"]
-    name: Name
-    url: str = Field(description="where it is; `{version}` is replaced")
-    version: str
+    type: Literal["url", "git"] = Field(description="how it is fetched")
+    name: Name = Field(description="what locks and attributions call it")
+    url: Line = Field(description="where it is; `{version}` is replaced")
+    version: Line = Field(description="its version, or the tag of a git tree")
     path: AbsolutePath = Field(description="where its content lies in the image")
-    unpack: bool = True
+    unpack: bool = Field(True, description="an archive is unpacked, not copied")
 
 
 class Smoke(Model):
     """The smallest proof that an image works: a command and what it must print."""
 
-    command: tuple[str, ...]
+    command: Command = Field(description="the program and its arguments; it must end with 0")
     expect: str = Field("", description="text that the output must contain")
 
 
 class Recipe(Model):
     """What is built for a component: `images/<area>/<component>/recipe.yaml`."""
 
-    format: Literal[1]
-    kind: Literal["container", "builder", "scaffold", "tools"]
-    description: str
-    parent: Name | None = None
+    format: Literal[1] = Field(description="version of this file format")
+    kind: Literal["container", "builder", "scaffold", "tools"] = Field(
+        description="what it is built for: to be shipped, to compile, to install on, to do the work"
+    )
+    description: Line = Field(description="what it is, in one line")
+    parent: Name | None = Field(None, description="the image that this one adds to")
     builder: Name | None = Field(None, description="the builder image that compiles for this image")
-    debian: Debian = Debian()
-    python: Python | None = None
-    inputs: tuple[Artifact, ...] = ()
-    files: tuple[File, ...] = ()
+    debian: Debian = Field(Debian(), description="Debian packages")
+    python: Python | None = Field(None, description="Python distributions, in a virtual environment")
+    inputs: tuple[Artifact, ...] = Field((), description="other files and trees that are fetched")
+    files: tuple[File, ...] = Field((), description="files of the recipe")
     directories: dict[AbsolutePath, str] = Field(
         default_factory=dict, description="empty directories and the user that owns each"
     )
-    links: dict[AbsolutePath, str] = Field(
+    links: dict[AbsolutePath, Line] = Field(
         default_factory=dict, description="symbolic links and their targets"
     )
-    users: dict[Name, User] = Field(default_factory=dict)
+    users: dict[Name, User] = Field(default_factory=dict, description="users that the image needs")
     user: Name | None = Field(None, description="the user that the image runs as; inherited from the parent")
-    environment: dict[str, str] = Field(default_factory=dict)
-    services: dict[Name, Service] = Field(default_factory=dict)
-    smoke: Smoke | None = None
+    environment: dict[Variable, str] = Field(
+        default_factory=dict, description="environment variables; inherited from the parent"
+    )
+    services: dict[Name, Service] = Field(default_factory=dict, description="processes that the image offers")
+    smoke: Smoke | None = Field(None, description="the smallest proof that the image works")
     exceptions: dict[str, Reason] = Field(
         default_factory=dict, description="rules that this image breaks on purpose, each with the reason"
     )
-    groups: dict[Name, tuple[str, ...]] = Field(
+    groups: dict[Name, tuple[Package, ...]] = Field(
         default_factory=dict, description="of kind tools only: packages by group, fetched when first needed"
     )
 
@@ -126,32 +205,32 @@ class Recipe(Model):
 class DebianChannel(Model):
     """Which Debian a series stands on."""
 
-    release: Name
-    suites: tuple[str, ...]
+    release: Name = Field(description="code name of the release")
+    suites: tuple[Name, ...] = Field(min_length=1, description="suites that packages come from")
 
 
 class PythonChannel(Model):
     """Which Python a series stands on."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^3\.\d+$")]
-    manylinux: Annotated[str, StringConstraints(pattern=r"^2_\d+$")] = Field(
-        description="glibc of the release"
-    )
+    version: Annotated[str, StringConstraints(pattern=PYTHON)] = Field(description="minor version")
+    manylinux: Annotated[str, StringConstraints(pattern=GLIBC)] = Field(description="glibc of the release")
     prefix: AbsolutePath = Field(description="where the virtual environment of an image lies")
 
 
 class Series(Model):
     """A release line of the stack: `images/series/<name>/series.yaml`."""
 
-    format: Literal[1]
-    name: Annotated[str, StringConstraints(pattern=r"^\d{4}\.\d$")]
-    released: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] = Field(
+    format: Literal[1] = Field(description="version of this file format")
+    name: Annotated[str, StringConstraints(pattern=SERIES)] = Field(description="name of its folder")
+    released: Annotated[str, StringConstraints(pattern=DATE)] = Field(
         description="the date that images carry as `created`"
     )
-    debian: DebianChannel
-    python: PythonChannel
-    constraints: str = Field(description="file with OpenStack's upper constraints, beside series.yaml")
-    components: dict[str, str] = Field(
+    debian: DebianChannel = Field(description="the Debian release")
+    python: PythonChannel = Field(description="the Python version")
+    constraints: RelativePath = Field(
+        description="file with OpenStack's upper constraints, beside series.yaml"
+    )
+    components: dict[Distribution, str] = Field(
         default_factory=dict, description="Python distribution -> version specifier of this series"
     )
     images: tuple[Name, ...] = Field((), description="images of the series; empty: every recipe")
@@ -160,9 +239,9 @@ class Series(Model):
 class Generated(Model):
     """Paths that no artefact holds, because a program makes them when packages are installed."""
 
-    path: str = Field(description="pattern; `*` within a name, `**` over folders")
-    by: str = Field(description="the program that makes them")
-    reason: Reason
+    path: PathPattern = Field(description=_PATTERN_WORDS)
+    by: Line = Field(description="the program that makes them")
+    reason: Reason = Field(description="why an image needs them")
     layer: Literal["packages", "system"] = Field("packages", description="the layer that they go into")
     altered: bool = Field(False, description="a script may alter a file that an artefact brought")
 
@@ -170,13 +249,13 @@ class Generated(Model):
 class Dropped(Model):
     """Paths of artefacts that no image ships."""
 
-    path: str
-    reason: Reason
+    path: PathPattern = Field(description=_PATTERN_WORDS)
+    reason: Reason = Field(description="why no image needs them")
 
 
 class Paths(Model):
     """The table of generated and dropped paths: `images/paths.yaml`."""
 
-    format: Literal[1]
-    generated: tuple[Generated, ...]
-    dropped: tuple[Dropped, ...]
+    format: Literal[1] = Field(description="version of this file format")
+    generated: tuple[Generated, ...] = Field(description="paths that programs make")
+    dropped: tuple[Dropped, ...] = Field(description="paths that are left out")
