@@ -48,11 +48,14 @@ def run(
     timeout: float | None = None,
     accept: Collection[int] = (0,),
     started: Callable[[int], None] | None = None,
+    line: Callable[[str], None] | None = None,
+    attached: bool = False,
 ) -> Completed:
     """Run a program to its end, as a child of the calling thread.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
-    file and the result holds none. `started` gets the process id as soon as there is one. Statuses
+    file and the result holds none; with `line`, standard output goes there line by line; `attached`
+    programs get the caller's own streams. `started` gets the process id as soon as there is one. Statuses
     outside `accept`, a missing program and a time-out raise `ProgramError` with the command and the
     end of its output.
     """
@@ -71,6 +74,10 @@ def run(
     }
     if log is not None:
         options |= {"_out": log.fileno(), "_err": log.fileno()}
+    if line is not None:
+        options["_out"] = line
+    if attached:
+        options |= {"_in": 0, "_out": 1, "_err": 2}
     if started is not None:
         # sh lets a program that it does not wait for ignore SIGHUP; ours shall not inherit that.
         options |= {"_bg": True, "_bg_exc": False, "_preexec_fn": _default_hangup}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -28,7 +28,8 @@ class Sandbox:
     and `binds` writable mounts, a path inside to a path outside; `tmpfs` maps paths inside to modes.
     With `uid` the command runs as that user and `gid` (the same number when not given), with `groups`, no
     privileges but `capabilities`, and the tools tree is mounted below /run. `network`: `none` is a
-    loopback of its own, `shared` the caller's.
+    loopback of its own, `shared` the caller's. `environment` None leaves the command the one that
+    bubblewrap is started with: secrets must not be on a command line.
     """
 
     layers: tuple[Path, ...]
@@ -43,7 +44,7 @@ class Sandbox:
     groups: tuple[int, ...] = ()
     capabilities: tuple[str, ...] = ()
     network: Literal["none", "shared"] = "none"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = field(default_factory=dict)
     hostname: str = "sandbox"
     workdir: str = "/"
 
@@ -67,13 +68,24 @@ def sandbox_argv(tools: ToolsTree, sandbox: Sandbox) -> list[str]:
     return tools.argv("bwrap", *options, "--", *_command(sandbox, tools))
 
 
-def namespace_argv(tools: ToolsTree, argv: Sequence[str]) -> list[str]:
+def enter_argv(tools: ToolsTree, sandbox: Sandbox, pid: int, argv: tuple[str, ...]) -> list[str]:
+    """Return the argument list that runs `argv` inside a running `sandbox`, with its user and privileges.
+
+    `pid` is the first process of the sandbox, as the caller sees it; the environment is the caller's.
+    """
+    namespaces = ("--mount", "--pid", "--ipc", "--uts")
+    command = _command(replace(sandbox, argv=argv), tools)
+    return tools.argv("nsenter", "--target", str(pid), *namespaces, "--", *command)
+
+
+def namespace_argv(tools: ToolsTree, argv: Sequence[str], tmpfs: Sequence[Path] = ()) -> list[str]:
     """Return the argument list that runs `argv` on the host's files in a private network and PID namespace.
 
     Sandboxes that it starts with the network `shared` reach each other at 127.0.0.1 and nobody else. It
-    and all of them die with the thread that starts it.
+    and all of them die with the thread that starts it. The directories `tmpfs` are memory of its own.
     """
     options = ["--dev-bind", "/", "/", "--proc", "/proc", "--unshare-net", "--unshare-pid", "--unshare-ipc"]
+    options += [option for path in tmpfs for option in ("--perms", "0755", "--tmpfs", str(path))]
     return tools.argv("bwrap", *options, "--die-with-parent", "--cap-add", "ALL", "--", *argv)
 
 
@@ -121,7 +133,9 @@ def _capabilities(sandbox: Sandbox) -> list[str]:
     return ["--cap-drop", "ALL", *(option for name in names for option in ("--cap-add", name))]
 
 
-def _environment(environment: Mapping[str, str]) -> list[str]:
+def _environment(environment: Mapping[str, str] | None) -> list[str]:
+    if environment is None:
+        return []
     pairs = sorted(environment.items())
     return ["--clearenv", *(option for name, value in pairs for option in ("--setenv", name, value))]
 
