@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import posixpath
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scs_build.build.pyc import compile_entries
@@ -34,7 +36,10 @@ def run_venv(shop: Workshop, step: Step) -> Record:
     contents = {f"wheels/{file_name(a)}": a for a in wheels}
     python = shop.graph.series.python
     stack = shop.stack(step.runs_on[0])
-    files = {"uv": shop.tools.path / "usr/bin/uv", "requirements.txt": requirements}
+    files: Mapping[str, bytes | Path] = {
+        "uv": shop.tools.path / "usr/bin/uv",
+        "requirements.txt": requirements,
+    }
     with shop.folder(contents, files) as folder:
         (folder / "uv").chmod(0o755)
         spec = StepSpec(
@@ -75,8 +80,19 @@ def _entries(shop: Workshop, changes: Path, prefix: str, wheels: tuple[Artefact,
         entry = tree.entry(path)
         if not _is_member(members.get(path), entry) and shop.generated.first(path) is None:
             nameless.append(f"/{path} is not as a locked wheel brings it")
-        yield Entry(path, entry.type, _mode(entry), content=entry.content, link=entry.link)
+        content = _record(shop, entry, site) if name.endswith(".dist-info/RECORD") else entry.content
+        yield Entry(path, entry.type, _mode(entry), content=content, link=entry.link)
     refuse(nameless, "say in images/paths.yaml who generates them, or drop them, each with a reason")
+
+
+def _record(shop: Workshop, entry: Entry, site: str) -> bytes:
+    """Return the list of a distribution's files without those that the image does not ship."""
+    assert isinstance(entry.content, Path)
+    lines = entry.content.read_text().splitlines(keepends=True)
+    paths = (posixpath.normpath(f"{site}/{row[0]}") for row in csv.reader(lines))
+    return "".join(
+        line for line, path in zip(lines, paths, strict=True) if shop.dropped.first(path) is None
+    ).encode()
 
 
 def _mode(entry: Entry) -> int:
