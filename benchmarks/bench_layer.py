@@ -1,7 +1,7 @@
 """How far `write_layer` and `unpack_layer` are from their floors, as ratios in one run.
 
-The floor of writing is sha256 of the same tar plus the compressor on the same chunks, both alone and
-in one thread; the floor of unpacking is inflating the blob. Run: `python benchmarks/bench_layer.py DIRECTORY`.
+The floor of writing is sha256 of the same tar plus the compressor on its chunks, both alone and
+in one thread; the floor of unpacking is inflating the blob. Run: `python bench_layer.py DIRECTORY`.
 """
 
 import gzip
@@ -20,7 +20,6 @@ from scs_build.oci.layer import CHUNK, LEVEL, write_layer
 from scs_build.oci.tree import MergedTree
 from scs_build.oci.unpack import unpack_layer
 from scs_build.store.store import Store
-
 
 T = TypeVar("T")
 

@@ -1,7 +1,6 @@
 """Images and layouts: what the specification says, shared blobs, nothing lost, damage found."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
