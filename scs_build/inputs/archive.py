@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-
 from typing import TYPE_CHECKING
 
 from scs_build.inputs.artefact import EntryType, Member

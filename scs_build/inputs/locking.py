@@ -12,6 +12,7 @@ from scs_build.inputs.artefact import Artefact
 
 if TYPE_CHECKING:
     from scs_build.progress import Progress
+    from scs_build.recipes.component import Component
     from scs_build.recipes.models import Recipe, Series
     from scs_build.recipes.site import Site
 
@@ -41,15 +42,28 @@ class Request:
     those of the artefacts that `free` names (all of them with `upgrade`).
     """
 
-    image: str
-    recipe: Recipe
-    where: Location
+    component: Component
     base: tuple[Artefact, ...] = ()
     parents: tuple[Artefact, ...] = ()
     builders: tuple[Artefact, ...] = ()
     locked: tuple[Artefact, ...] = ()
     upgrade: bool = False
     free: Collection[str] = ()
+
+    @property
+    def image(self) -> str:
+        """The image's name."""
+        return self.component.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The image's recipe."""
+        return self.component.recipe
+
+    @property
+    def where(self) -> Location:
+        """The recipe's file, for errors about the whole of it."""
+        return Location(self.component.shown)
 
 
 class Locker(Protocol):

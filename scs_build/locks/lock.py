@@ -26,12 +26,22 @@ class LockChange:
     """What locking changed for one image, by `Artefact.id` (after the group, where there is one)."""
 
     image: str
-    added: list[str]
-    removed: list[str]
+    added: list[tuple[str, str]]
+    removed: list[tuple[str, str]]
     changed: list[tuple[str, str, str]]
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the change as the object that `--json` prints."""
+        changed = [{"id": name, "old": old, "new": new} for name, old, new in self.changed]
+        return {
+            "image": self.image,
+            "added": [{"id": name, "version": version} for name, version in self.added],
+            "removed": [{"id": name, "version": version} for name, version in self.removed],
+            "changed": changed,
+        }
 
 
 def lock_images(
@@ -138,8 +148,8 @@ def difference(image: str, old: Iterable[Artefact], new: Iterable[Artefact]) -> 
     before, after = _by_id(old), _by_id(new)
     return LockChange(
         image=image,
-        added=sorted(after.keys() - before.keys()),
-        removed=sorted(before.keys() - after.keys()),
+        added=[(key, after[key].version) for key in sorted(after.keys() - before.keys())],
+        removed=[(key, before[key].version) for key in sorted(before.keys() - after.keys())],
         changed=[
             (key, before[key].version, after[key].version)
             for key in sorted(before.keys() & after.keys())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.locking import Request
 
@@ -23,9 +22,7 @@ def request_for(catalogue: Catalogue, name: str, lines: Lines) -> Request:
     builders = catalogue.lineage(recipe.builder) if recipe.builder else ()
     parents = catalogue.lineage(name)[:-1]
     return Request(
-        image=name,
-        recipe=recipe,
-        where=Location(str(component.folder / "recipe.yaml")),
+        component=component,
         base=_all((image for image in below if catalogue.component(image).recipe.kind == "scaffold"), lines),
         parents=_all(parents, lines),
         builders=_all((image for image in builders if image not in parents), lines),

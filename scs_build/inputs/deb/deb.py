@@ -53,18 +53,22 @@ def extract(path: Path, into: Path) -> None:
 
     A path below a link that leads out of `into` is refused with `IntegrityError`.
     """
-    root = into.resolve()
+    root, safe = into.resolve(), set[Path]()
     with _open(path, "data") as archive:
         for info in archive:
             info.name = clean(info.name)
             if not info.name:
                 continue
-            if not (root / info.name).parent.resolve().is_relative_to(root):
+            folder = (root / info.name).parent
+            if folder not in safe and not folder.resolve().is_relative_to(root):
                 raise IntegrityError(f"{info.name} leads out of the directory", where=Location(str(path)))
+            safe.add(folder)
             if info.islnk():
                 info.linkname = clean(info.linkname)
+            elif info.issym():
+                safe.clear()  # a link may stand where a folder was
             if not (info.isdir() and (root / info.name).is_dir()):
-                archive.extract(info, root, filter="fully_trusted")
+                archive.extract(info, root, numeric_owner=True, filter="fully_trusted")
 
 
 def _control_member(path: Path, name: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from scs_build.errors import RecipeError, ResolutionError
+from scs_build.errors import ResolutionError
 from scs_build.inputs.artefact import Artefact, Role
 from scs_build.inputs.deb.apt import AptState
 from scs_build.inputs.deb.closure import walk
@@ -54,11 +54,10 @@ class DebLocker:
         if kept.unmet:
             raise ResolutionError(f"{request.image}: {'; '.join(kept.unmet)}", where=request.where)
         if unused := sorted(debian.without.keys() - kept.left_out):
-            raise RecipeError(
-                f"debian.without names {', '.join(unused)}, on which nothing that the image holds depends",
-                where=request.where,
-                solution="remove it from the recipe",
-            )
+            raise request.component.error(
+                f"nothing that the image holds depends on {', '.join(unused)}",
+                "debian", "without", unused[0], key=True, solution="remove it from `without`",
+            )  # fmt: skip
         present |= _packages(request.builders)
         build = self._solve(request, debian.build, present.values())
         roles: list[tuple[Role, Iterable[Package]]] = [

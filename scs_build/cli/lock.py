@@ -1,0 +1,86 @@
+"""`scs-build lock`: the only command that resolves versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from scs_build.cli.common import images_argument
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.output import print_result
+
+if TYPE_CHECKING:
+    from scs_build.locks.lock import LockChange
+
+
+@click.command()
+@images_argument
+@click.option("--upgrade", is_flag=True, help="Take the newest versions of everything.")
+@click.option(
+    "--upgrade-package", "packages", multiple=True, metavar="NAME",
+    help="Take the newest version of this package; can be given more than once.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Only check, offline, that the locks fit their recipes.")
+@session_options("series", "platform", "offline")
+def command(
+    session: Session, images: tuple[str, ...], upgrade: bool, packages: tuple[str, ...], check: bool
+) -> None:
+    """Resolve the versions of images and write their lock files.
+
+    Versions that are locked stay where they still fit; a lock that fits its recipe is not touched. Without
+    IMAGE: every image of the series.
+    """
+    if check and (upgrade or packages):
+        raise click.UsageError("--check changes nothing: it cannot go with --upgrade or --upgrade-package.")
+    if check:
+        check_locks(session, images)
+    else:
+        make_locks(session, images, upgrade=upgrade, packages=packages)
+
+
+def make_locks(
+    session: Session, images: tuple[str, ...], *, upgrade: bool, packages: tuple[str, ...]
+) -> None:
+    """Lock images and print what changed."""
+    from scs_build.errors import OfflineError
+    from scs_build.locks.lock import lock_images
+
+    if session.offline:
+        raise OfflineError("locking asks package indices", solution="leave --offline out, or use --check")
+    with session.store.lock("apt"):
+        changes = lock_images(
+            session.catalogue, session.series, images, session.platform, session.site, upgrade=upgrade,
+            upgrade_packages=packages, work=session.store.root / "indices" / session.series,
+            progress=session.progress,
+        )  # fmt: skip
+    text = "\n".join(line for change in changes for line in change_lines(change))
+    print_result([change.to_json() for change in changes], text or "nothing changed", as_json=session.json)
+
+
+def change_lines(change: LockChange) -> list[str]:
+    """Return what changed for one image as lines for a person."""
+    return [
+        change.image,
+        *(f"  + {name} {version}" for name, version in change.added),
+        *(f"  - {name} {version}" for name, version in change.removed),
+        *(f"  ~ {name} {old} -> {new}" for name, old, new in change.changed),
+    ]
+
+
+def check_locks(session: Session, images: tuple[str, ...]) -> None:
+    """Print what does not fit; raises `LockError` when anything does not."""
+    from scs_build.errors import LockError
+    from scs_build.locks.check import check_lock
+    from scs_build.locks.lock import series_images
+
+    names = images or tuple(sorted(series_images(session.catalogue, session.series)))
+    findings = {name: check_lock(session.catalogue, session.series, name, session.platform) for name in names}
+    text = "\n".join(f"{name}: {finding}" for name, found in findings.items() for finding in found)
+    print_result(findings, text or f"{len(names)} locks fit their recipes", as_json=session.json)
+    wrong = [name for name, found in findings.items() if found]
+    if wrong:
+        raise LockError(
+            f"the locks of {', '.join(wrong)} do not fit their recipes",
+            solution=f"run `scs-build lock {' '.join(wrong)} --series {session.series}`",
+        )
