@@ -1,1 +1,1 @@
-"""."""
+"""Running images: one for a look, or several together as a stack that is proved and then gone."""

@@ -1,0 +1,66 @@
+"""`scs-build quickstart`: build what keystone needs, run it, get a token."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scs_build.cli.common import layout_of, manifest_of, output_option
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.output import print_result, seconds
+
+if TYPE_CHECKING:
+    from scs_build.build.build import BuildResult
+    from scs_build.stack.run import StackRun
+
+STACK = "identity"
+IMAGES = ("debian", "python", "mariadb", "memcached", "keystone")
+NEXT = (
+    ("scs-build plan", "what a build would do now, and why"),
+    ("scs-build why keystone", "where what is in an image comes from"),
+    ("scs-build run keystone -- keystone-manage --version", "a program of an image"),
+    ("scs-build verify", "the images are what the manifest says"),
+    ("scs-build prove", "the stack once more"),
+)
+
+
+@click.command()
+@output_option
+@session_options("series", "platform", "engine", "offline", "jobs")
+def command(session: Session, output: Path) -> None:
+    """Build one image and run it: the shortest way to see all of it work.
+
+    Builds keystone and what it stands on, starts it with its database and its cache, gets a token as a
+    client would, and ends everything. A second run builds nothing and proves again.
+    """
+    from scs_build.cli.build import build_images
+    from scs_build.cli.running import run_stack_of
+
+    began = time.monotonic()
+    built = build_images(session, IMAGES, output)
+    if built.failures:
+        from scs_build.cli.ends import report_all
+
+        raise SystemExit(report_all(built.failures))
+    proved = run_stack_of(session, STACK, output)
+    spent = time.monotonic() - began
+    answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
+    print_result(answer, closing_page(session.series, built, proved, output, spent), as_json=session.json)
+
+
+def closing_page(series: str, built: BuildResult, proved: StackRun, output: Path, spent: float) -> str:
+    """Return the last page: what was made, what was proved, where it lies, what to try next."""
+    from scs_build.cli.build import result_text
+    from scs_build.cli.running import service_table, token_text
+
+    commands = "\n".join(f"  {line:<52} {meaning}" for line, meaning in NEXT)
+    return "\n\n".join((
+        result_text(built, output),
+        service_table(proved),
+        token_text(proved),
+        f"done in {seconds(spent)}: images in {layout_of(output)}, manifest {manifest_of(output, series)}",
+        f"next:\n{commands}",
+    ))  # fmt: skip
