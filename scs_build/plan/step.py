@@ -17,7 +17,7 @@ FORMATS: Mapping[Kind, int] = {
     "tools": 1,
     "scaffold": 1,
     "install": 1,
-    "wheel": 1,
+    "wheel": 2,
     "venv": 1,
     "packages": 1,
     "files": 1,
