@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scs_build.errors import FormatError, LockError, ScsBuildError
+from scs_build.inputs.artefact import Artefact
+from scs_build.locks.files import read_lock, write_lock
+from scs_build.locks.models import Lock
+
+AMD64 = "linux/amd64"
+
+
+def line(name: str, version: str = "1", **data: str) -> Artefact:
+    return Artefact("deb", name, version, "a" * 64, 7, data=data)
+
+
+def lock(*lines: Artefact, platform: str = AMD64) -> Lock:
+    return Lock("debian", "2026.1", platform, lines)
+
+
+def test_a_lock_comes_back_and_its_order_does_not_matter(tmp_path: Path) -> None:
+    path, other = tmp_path / "a" / "2026.1.json", tmp_path / "b.json"
+    write_lock(path, lock(line("b"), line("a", path="pool/a.deb")))
+    write_lock(other, lock(line("a", path="pool/a.deb"), line("b")))
+    assert path.read_bytes() == other.read_bytes()
+    assert read_lock(path, AMD64) == lock(line("a", path="pool/a.deb"), line("b"))
+
+
+def test_one_artefact_is_one_line(tmp_path: Path) -> None:
+    write_lock(tmp_path / "l.json", lock(line("a"), line("b")))
+    before = (tmp_path / "l.json").read_text().splitlines()
+    write_lock(tmp_path / "l.json", lock(line("a"), line("b", "2")))
+    after = (tmp_path / "l.json").read_text().splitlines()
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
+
+
+def test_the_same_lock_is_not_written_again(tmp_path: Path) -> None:
+    assert write_lock(tmp_path / "l.json", lock(line("a"))) is True
+    assert write_lock(tmp_path / "l.json", lock(line("a"))) is False
+
+
+def test_other_platforms_stay(tmp_path: Path) -> None:
+    write_lock(tmp_path / "l.json", lock(line("a"), platform="linux/arm64"))
+    write_lock(tmp_path / "l.json", lock(line("b")))
+    assert [a.name for a in read_lock(tmp_path / "l.json", "linux/arm64").artefacts] == ["a"]
+    assert [a.name for a in read_lock(tmp_path / "l.json", AMD64).artefacts] == ["b"]
+
+
+def test_a_newer_format_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "l.json").write_text('{"format": 2, "shape": "other"}')
+    with pytest.raises(FormatError, match="reads up to 1"):
+        read_lock(tmp_path / "l.json", AMD64)
+
+
+def test_a_missing_lock_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="scs-build lock"):
+        read_lock(tmp_path / "l.json", AMD64)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"size": 7', '"size": "7"'), ('"size": 7', '"size": true'), ('"role": "image"', '"role": "all"'),
+     ("a" * 64, "a" * 63), ('"name": "b", ', ""), ('{"kind": "deb", "name": "b"', '"x", {"kind": "deb", "name": "b"')],
+)  # fmt: skip
+def test_a_line_that_is_not_valid_is_named(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "l.json"
+    write_lock(path, lock(line("a"), line("b")))
+    head, _, tail = path.read_text().rpartition('{"kind"')
+    path.write_text(head + ('{"kind"' + tail).replace(old, new))
+    with pytest.raises(LockError) as error:
+        read_lock(path, AMD64)
+    assert error.value.where is not None and error.value.where.line == 6
+
+
+def test_broken_json_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "l.json").write_text('{"format": 1,\n "image" }')
+    with pytest.raises(LockError) as error:
+        read_lock(tmp_path / "l.json", AMD64)
+    assert str(error.value.where).endswith("l.json:2:10")
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)
+       | st.dictionaries(st.sampled_from(["format", "image", "series", "platforms", AMD64]), inner)))  # fmt: skip
+def test_no_json_ever_gives_a_traceback(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = tmp_path_factory.mktemp("lock") / "l.json"
+    path.write_text(json.dumps(value))
+    try:
+        read_lock(path, AMD64)
+    except ScsBuildError:
+        pass
