@@ -1,0 +1,60 @@
+"""One component of the catalogue: its recipe and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scs_build.errors import Location, RecipeError
+from scs_build.recipes.document import Pointer
+from scs_build.recipes.loader import locate
+from scs_build.recipes.models import Recipe
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component: `folder` is `images/<area>/<name>`, `raw` the bytes of its recipe.yaml."""
+
+    name: str
+    area: str
+    folder: Path
+    recipe: Recipe
+    raw: bytes
+
+    @property
+    def shown(self) -> str:
+        """The path of the recipe relative to the catalogue's root, as errors show it."""
+        return f"images/{self.area}/{self.name}/recipe.yaml"
+
+    def where(self, *pointer: str | int, key: bool = False) -> Location:
+        """Return where a value of the recipe (or its key) stands, such as `where("files", 0, "source")`."""
+        return locate(self.raw, self.shown, pointer, key=key)
+
+    def error(
+        self, reason: str, *pointer: str | int, key: bool = False, solution: str | None = None
+    ) -> RecipeError:
+        """Return the error for a value of the recipe."""
+        return RecipeError(reason, where=self.where(*pointer, key=key), solution=solution)
+
+    def file(self, source: str) -> Path:
+        """Return the file of the recipe that is named `source`; raises `RecipeError` when there is none.
+
+        It must lie in the recipe's `files/` folder itself: a link to elsewhere would make the image depend
+        on something that no one reviews.
+        """
+        top = self.folder / "files"
+        path = top / source
+        try:
+            outside = not path.resolve(strict=True).is_relative_to(top.resolve()) or not path.is_file()
+        except (OSError, RuntimeError):  # RuntimeError: links in a circle
+            outside = True
+        if outside:
+            place = self.where(*self._pointer(source))
+            raise RecipeError(
+                f"there is no file `{source}` in images/{self.area}/{self.name}/files/", where=place
+            )
+        return path
+
+    def _pointer(self, source: str) -> Pointer:
+        sources = [file.source for file in self.recipe.files]
+        return ("files", sources.index(source), "source") if source in sources else ()

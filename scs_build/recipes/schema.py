@@ -1,0 +1,23 @@
+"""JSON Schema of the files that people write, for editors and other tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scs_build.recipes.models import FORMAT, Model, Paths, Recipe, Series
+from scs_build.recipes.site import Site
+
+DOCUMENTS: dict[str, type[Model]] = {"recipe": Recipe, "series": Series, "paths": Paths, "site": Site}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema (draft 2020-12) of each document by name: recipe, series, paths, site."""
+    return {name: _schema(name, model) for name, model in DOCUMENTS.items()}
+
+
+def _schema(name: str, model: type[Model]) -> dict[str, Any]:
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:scs-build:schema:{name}:{FORMAT}",
+    }
+    return {**head, **model.model_json_schema(mode="validation")}

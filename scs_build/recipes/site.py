@@ -1,0 +1,55 @@
+"""Site configuration: where packages come from, if not from where the tools look by themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from scs_build.errors import SiteError
+from scs_build.recipes.loader import load
+from scs_build.recipes.models import Model
+
+SYSTEM_FILE = Path("/etc/scs-build/site.yaml")
+SCHEMES = ("http", "https", "file")
+
+
+def _base_url(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme not in SCHEMES or not rest or " " in text or not text.isprintable():
+        raise ValueError(f"`{text}` is not a URL that begins with https://, http:// or file://")
+    if scheme != "file" and "@" in rest.partition("/")[0]:
+        raise ValueError("a URL may not hold a user or password: put them into ~/.netrc")
+    return text.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Site(Model):
+    """Mirrors and indices of a site, tried in order. Empty: what the tools use by default."""
+
+    format: Literal[1] = Field(1, description="version of this file format")
+    debian: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian mirrors")
+    debian_security: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian's security archive")
+    debian_snapshot: tuple[BaseUrl, ...] = Field((), description="base URLs of dated archives of Debian")
+    python: tuple[BaseUrl, ...] = Field((), description="base URLs of Python indices (simple API)")
+
+
+def site_file() -> Path | None:
+    """Return the site file that applies: `$SCS_BUILD_SITE`, the user's, the machine's, or none."""
+    if named := os.environ.get("SCS_BUILD_SITE"):
+        return Path(named)
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "scs-build" / "site.yaml"
+    return next((path for path in (own, SYSTEM_FILE) if path.is_file()), None)
+
+
+def load_site(path: Path | None = None) -> Site:
+    """Read the site file `path`, else the one that applies; without any, an empty `Site`.
+
+    Raises `SiteError` when a named file is missing or not valid, `FormatError` when it is newer.
+    """
+    path = path or site_file()
+    return Site() if path is None else load(path, Site, error=SiteError)
