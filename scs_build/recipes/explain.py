@@ -35,6 +35,7 @@ class Problem:
     place: Place
     reason: str
     solution: str | None = None
+    absent: bool = False
 
 
 def near_miss(word: object, allowed: list[str]) -> str | None:
@@ -85,7 +86,7 @@ def dotted(pointer: Pointer) -> str:
 def _missing(pointer: Pointer, document: Document) -> Problem:
     *parents, field = pointer
     reason = f"{dotted(tuple(parents))}: the field `{field}` is missing"
-    return Problem(document.place(tuple(parents), key=True), reason, f"add `{field}: ...`")
+    return Problem(document.place(tuple(parents), key=True), reason, f"add `{field}: ...`", absent=True)
 
 
 def _extra(pointer: Pointer, model: type[BaseModel], document: Document) -> Problem:

@@ -75,7 +75,8 @@ def _check_format(document: Document, model: type[BaseModel], shown: str, error:
 
 def _combined(problems: list[Problem], shown: str, error: type[InputError]) -> InputError:
     """Return the first problem of the file as the error, with the others listed after it."""
-    first, *others = sorted(problems, key=lambda problem: problem.place)
+    # What is missing comes last: a misspelt field is both unknown and missing, and the first says more.
+    first, *others = sorted(problems, key=lambda problem: (problem.absent, problem.place))
     lines = [first.reason]
     if others:
         lines.append(f"and {len(others)} more:")

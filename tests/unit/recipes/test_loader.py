@@ -182,13 +182,16 @@ def test_a_wrong_value_is_named_with_its_place_and_the_near_miss(
         assert solution in error.solution
 
 
-def test_all_mistakes_are_listed_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_listed_in_the_order_of_the_file_and_what_is_missing_last() -> None:
     error = failure("format: 1\nknid: container\ndescription: a thing\nusers: []\n")
-    assert error.where == Location("recipe.yaml", 1, 1)
-    assert "and 2 more:" in error.reason
-    listed = [line.strip() for line in error.reason.splitlines()[2:]]
-    assert listed[0].startswith("recipe.yaml:2:1: ")
-    assert listed[1].startswith("recipe.yaml:4:8: ")
+    assert error.where == Location("recipe.yaml", 2, 1)
+    assert error.solution is not None
+    assert error.solution.startswith("did you mean `kind`?")
+    assert error.reason.splitlines()[1:] == [
+        "and 2 more:",
+        "  recipe.yaml:4:8: users: must be a mapping, not a list",
+        "  recipe.yaml:1:1: the file: the field `kind` is missing",
+    ]
 
 
 def test_a_newer_format_is_told_apart() -> None:
