@@ -14,8 +14,10 @@ from scs_build.errors import ProgramError
 
 # What a program may inherit: where programs are, where its home is, and how the site reaches the
 # network. Everything else would make a result depend on who called.
-INHERITED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
-             "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # fmt: skip
+INHERITED = (
+    "PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
