@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scs_build.errors import ProgramError, ResolutionError, SiteError
+from scs_build.errors import FetchError, ProgramError, ResolutionError, SiteError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.python.environment import environment, tags, uv_platform
 from scs_build.run import Completed, clean_environment, run
@@ -59,7 +59,8 @@ def resolve(
     """Return one wheel or sdist per distribution (role `image`), sorted by name.
 
     `constraints` are requirement lines that hold and demand nothing; `prefer` maps names to the versions to
-    take where possible; `from_source` are the distributions that come as sdist. Raises `ResolutionError`.
+    take where possible; `from_source` are the distributions that come as sdist. Raises `ResolutionError`,
+    or `FetchError` when an index does not answer.
     """
     work.mkdir(parents=True, exist_ok=True)
     inputs, limits, output = work / "requirements.in", work / "constraints.txt", work / "pylock.toml"
@@ -75,6 +76,8 @@ def resolve(
             "--python-platform", uv_platform(channel, platform), *index, *sources, inputs,
         )  # fmt: skip
     except ProgramError as error:
+        if "Failed to fetch" in error.reason or "error sending request" in error.reason:
+            raise FetchError(f"uv cannot reach an index: {error.reason}") from error
         raise ResolutionError(f"uv finds no solution: {error.reason}") from error
     return _select(output, channel, platform, from_source)
 

@@ -51,7 +51,8 @@ class Archive:
         lines = {
             "Package": name, "Version": version, "Architecture": "amd64", "Maintainer": "T <t@example.org>",
             **{key.replace("_", "-"): value for key, value in fields.items()},
-            "Filename": f"pool/main/{name}_{version}_amd64.deb", "Size": "9", "SHA256": digest, "Description": "t",
+            "Filename": f"pool/main/{name}_{version}_amd64.deb", "Size": "9", "SHA256": digest,
+            "Description": "t",
         }  # fmt: skip
         self.stanzas[name] = "".join(f"{key}: {value}\n" for key, value in lines.items())
 

@@ -25,7 +25,8 @@ from scs_build.recipes.models import DebianChannel, Python, PythonChannel, Recip
 from scs_build.recipes.site import Site
 
 SERIES = Series(
-    format=1, name="2026.1", released="2026-04-01", debian=DebianChannel(release="testing", suites=("testing",)),
+    format=1, name="2026.1", released="2026-04-01",
+    debian=DebianChannel(release="testing", suites=("testing",)),
     python=PythonChannel(version="3.13", manylinux="2_41", prefix="/venv"), constraints="constraints.txt",
     components={"service": "~=2.0"},
 )  # fmt: skip
@@ -36,6 +37,7 @@ class Index(ThreadingHTTPServer):
     """A simple index (PEP 691, or PEP 503 with `html`) of files that are added by name."""
 
     html = False
+    broken = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -70,7 +72,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         *_, folder, name = self.path.rstrip("/").split("/")
         if folder == "files":
-            self._answer(self.server.files.get(name), "application/octet-stream")
+            self._answer(
+                None if self.server.broken else self.server.files.get(name), "application/octet-stream"
+            )
             return
         found = {f: data for f, data in self.server.files.items() if f.split("-")[0] == name}
         rows = [(f, hashlib.sha256(data).hexdigest(), len(data)) for f, data in found.items()]
@@ -84,14 +88,17 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
         self._answer(json.dumps(answer).encode() if rows else None, JSON)
 
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server asks for
+
     def _answer(self, data: bytes | None, kind: str) -> None:
         self.send_response(404 if data is None else 200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data or b"")))
         self.end_headers()
-        self.wfile.write(data or b"")
+        if self.command == "GET":
+            self.wfile.write(data or b"")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -184,6 +191,12 @@ def test_locked_versions_and_files_stay_until_an_upgrade(locker: PythonLocker, i
     assert tuple(locker.lock(request("service", locked=lines))) == lines
     assert versions(locker.lock(request("service", locked=lines, upgrade=True)))["wheel:service"] == "2.2"
     assert versions(locker.lock(request("service", locked=lines, free={"service"})))["wheel:service"] == "2.2"
+
+
+def test_an_index_that_loses_its_files_is_no_fault_of_the_recipe(locker: PythonLocker, index: Index) -> None:
+    index.broken = True
+    with pytest.raises(FetchError, match="cannot reach an index"):
+        locker.lock(request("service"))
 
 
 def test_no_solution_is_told_in_the_words_of_uv(locker: PythonLocker) -> None:
