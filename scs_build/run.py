@@ -73,13 +73,8 @@ def run(
         "_timeout": timeout,
         "_return_cmd": True,
         "_decode_errors": "replace",
+        **_streams(log, line, attached=attached),
     }
-    if log is not None:
-        options |= {"_out": log.fileno(), "_err": log.fileno()}
-    if line is not None:
-        options["_out"] = line
-    if attached:
-        options |= {"_in": 0, "_out": 1, "_err": 2}
     if started is not None:
         # sh lets a program that it does not wait for ignore SIGHUP; ours shall not inherit that.
         options |= {"_bg": True, "_bg_exc": False, "_preexec_fn": _default_hangup}
@@ -101,6 +96,14 @@ def run(
     if status not in accept:
         raise failure(argv, status, stdout + stderr)
     return Completed(status, stdout, stderr)
+
+
+def _streams(log: IO[bytes] | None, line: Callable[[str], None] | None, *, attached: bool) -> dict[str, Any]:
+    """Return where a program's streams go, as options of `sh`."""
+    if attached:
+        return {"_in": 0, "_out": 1, "_err": 2}
+    streams: dict[str, Any] = {"_out": log.fileno(), "_err": log.fileno()} if log is not None else {}
+    return streams | ({"_out": line} if line is not None else {})
 
 
 def _default_hangup() -> None:

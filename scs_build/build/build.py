@@ -91,13 +91,14 @@ class Options:
 def build(
     graph: Graph, store: Store, names: Sequence[str], options: Options, progress: Progress
 ) -> BuildResult:
-    """Build images and return all outcomes; one that fails keeps only those that stand on it from being built."""
+    """Build images and return all outcomes; one that fails stops only those that stand on it."""
     started = time.monotonic()
-    plan = make_plan(graph, store, names)
-    fetched = fetch_for(plan, store, options, progress)
-    executor = Executor(graph, store, options.make_engine, options.jobs, progress)
-    wanted = [image.step for image in plan.images if image.action == "build"]
-    outcomes = executor.make(wanted)
+    with store.use():  # what this build reads and makes is not collected meanwhile
+        plan = make_plan(graph, store, names)
+        fetched = fetch_for(plan, store, options, progress)
+        executor = Executor(graph, store, options.make_engine, options.jobs, progress)
+        wanted = [image.step for image in plan.images if image.action == "build"]
+        outcomes = executor.make(wanted)
     made, failures = _sorted_out(plan, store, outcomes, executor.seconds)
     seconds = time.monotonic() - started
     return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds)

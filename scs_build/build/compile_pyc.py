@@ -7,6 +7,7 @@ package - is compiled by a fresh fork that has done nothing else: the same bytes
 
 import itertools
 import os
+import pathlib
 import py_compile
 import sys
 
@@ -33,8 +34,7 @@ def compile_group(paths: list[str]) -> None:
 
 def main() -> None:
     """Compile every group in a fork of its own, as many at once as there are processors."""
-    with open(sys.argv[1], encoding="utf-8") as stream:
-        paths = sorted(stream.read().split("\n"))
+    paths = sorted(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").split("\n"))
     groups = [list(members) for _, members in itertools.groupby(filter(None, paths), key=group_of)]
     running: set[int] = set()
     for paths in groups:

@@ -20,12 +20,13 @@ POLICY = b"#!/bin/sh\nexit 101\n"
 # What apt and dpkg leave behind: caches, logs and the previous copy of each database.
 TIDY = """
 rm -rf /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/* /var/lib/dpkg/*-old \\
-    /var/lib/apt/lists /var/lib/apt/extended_states /var/log/* /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+    /var/lib/apt/lists /var/lib/apt/extended_states /var/log/* \\
+    /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 """
 
 SCAFFOLD = """
 mmdebstrap --mode=root --variant=apt --format=directory --skip=check/qemu,output/dev \\
-    --dpkgopt=force-unsafe-io --setup-hook='printf path-exclude=/usr/share/doc/* >/dev/null' \\
+    --dpkgopt=force-unsafe-io \\
     "$RELEASE" /scaffold 'deb [trusted=yes] copy:///step ./'
 rm -f /scaffold/etc/apt/sources.list
 """

@@ -1,7 +1,7 @@
-"""The part of a stack's run that happens inside its private namespaces: `python -m scs_build.stack.inside JOB`.
+"""The part of a stack's run inside its private namespaces: `python -m scs_build.stack.inside JOB`.
 
-Reads a job file, starts the services, makes the checks, ends the services, and tells on standard output,
-one JSON object per line: `{"service", "event", "seconds"}` as it goes, at the end `{"result"}` or `{"error"}`.
+Reads a job file, starts the services, makes the checks, ends the services. Tells on standard output, one
+JSON object per line, `{"service", "event", "seconds"}` as it goes and then `{"result"}` or `{"error"}`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from scs_build.run import run
 
 STATUSES = range(-64, 256)
 POLL_SECONDS = 0.01
+REPEAT_SECONDS = 2.0
 
 
 class SandboxProcess:
@@ -70,17 +71,19 @@ class SandboxProcess:
         return sum(_proportional(pid) for pid in descendants(init)) if init else 0
 
     def stop(self, number: signal.Signals, grace: float) -> bool:
-        """Signal the command and wait for its end; kill it after `grace` seconds and return True then."""
+        """Signal the command and wait for its end; kill it after `grace` seconds and return True then.
+
+        The signal is repeated: MariaDB loses one that comes while it starts.
+        """
         deadline = time.monotonic() + grace
-        while not self._ended.done() and time.monotonic() < deadline:
+        while (left := deadline - time.monotonic()) > 0:
             pid = self.command()
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
-                break
-            time.sleep(POLL_SECONDS)  # bubblewrap still prepares the sandbox
-        if self.wait(max(0.0, deadline - time.monotonic())) is not None:
-            return False
+            # Without a command bubblewrap still prepares the sandbox.
+            if self.wait(min(left, REPEAT_SECONDS if pid else POLL_SECONDS)) is not None:
+                return False
         self.kill()
         self.wait()
         return True

@@ -15,7 +15,7 @@ SERIES = "SERIES"
 
 
 def find_stack(root: Path, name: str) -> Path:
-    """Return the Compose file of a stack of the checkout; raises `UnknownNameError` with the names there are."""
+    """Return the Compose file of a stack of the checkout; raises `UnknownNameError`."""
     path = root / "stacks" / name / "compose.yaml"
     if not path.is_file():
         there = sorted(found.parent.name for found in (root / "stacks").glob("*/compose.yaml"))

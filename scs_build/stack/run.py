@@ -21,6 +21,7 @@ from scs_build.errors import EngineError, ProgramError, ScsBuildError
 from scs_build.progress import Progress
 from scs_build.stack.images import RunnableImage
 from scs_build.stack.inside import Job
+from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.processes import SandboxProcess
 from scs_build.store.store import Store
 
@@ -31,7 +32,7 @@ END_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class StackRun:
-    """What a run of a stack found: `facts` of the proof and the services, images, seconds from start to end."""
+    """What a run of a stack found: `facts` of proof and services; `seconds` from start to end."""
 
     name: str
     series: str
@@ -111,7 +112,8 @@ def run_stack(
             compose.resolve(), series, tools.path, private, logs.resolve(), images, began, READY_SECONDS
         )
         job.write(folder / "job.json")
-        facts = _run_inside(namespace_argv(tools, inner_argv(folder), (private,)), tools, progress)
+        with one_interrupt():
+            facts = _run_inside(namespace_argv(tools, inner_argv(folder), (private,)), tools, progress)
     name = compose.parent.name
     return StackRun(name, series, tuple(images.values()), time.monotonic() - began, facts)
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from scs_build.engines.sandbox import Sandbox, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError
 from scs_build.stack.images import RunnableImage
+from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.processes import SandboxProcess
 
 GRACE_SECONDS = 10.0
-OWN_TMPFS = {"/run": 0o755, "/tmp": 0o1777}  # noqa: S108 - inside the sandbox
+OWN_TMPFS = {"/run": 0o755, "/tmp": 0o1777}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How an image is to be run; `user` is `uid[:gid]`, volumes map a path inside to (path outside, read-only)."""
+    """How an image is to be run. `volumes` maps a path inside to (path outside, read-only)."""
 
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: 
     sandbox = sandbox_of(image, wish, writable)
     # A session of its own: an interrupt of the terminal must reach the program as SIGTERM, not bubblewrap.
     argv = tools.argv("setsid", *sandbox_argv(tools, sandbox))
-    with _termination_interrupts():
+    with one_interrupt():
         process = SandboxProcess(argv, {**image.environment, **wish.environment})
         try:
             status = process.wait()
@@ -68,13 +68,3 @@ def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: 
             process.stop(signal.SIGTERM, GRACE_SECONDS)
             status = process.wait()
     return status or 0
-
-
-@contextmanager
-def _termination_interrupts() -> Iterator[None]:
-    """Treat SIGTERM as an interrupt of the terminal."""
-    before: Any = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
