@@ -12,6 +12,7 @@ from pathlib import Path
 from scs_build.build.records import Record
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
+from scs_build.errors import StepError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.oci.tree import MergedTree
 from scs_build.plan.graph import Graph
@@ -90,8 +91,23 @@ class Workshop:
         with self.store.scratch(spec.name.replace(":", "-")) as scratch:
             into = scratch / "changes"
             into.mkdir()
-            self.engine.run(spec, into, scratch / "log")
+            try:
+                self.engine.run(spec, into, scratch / "log")
+            except StepError as error:
+                raise self._kept(spec, error, scratch / "log") from error
             yield into
+
+    def _kept(self, spec: StepSpec, error: StepError, log: Path) -> StepError:
+        """Keep the log of a failed step, and say how to run that step again."""
+        kept = self.store.root / "logs" / f"{spec.name.replace(':', '-')}.log"
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copyfile(log, kept)
+        subject = spec.name.rpartition(":")[2]
+        series = self.graph.series.name
+        return StepError(
+            f"{error.reason}\n  the whole log: {kept}",
+            solution=f"`scs-build build {subject} --series {series}` runs this step again, and no finished one",
+        )
 
     @contextmanager
     def folder(self, artefacts: Mapping[str, Artefact], files: Mapping[str, bytes | Path]) -> Iterator[Path]:

@@ -145,10 +145,9 @@ class NativeEngine:
 
     def _error(self, spec: StepSpec, ended: str, argv: list[str], log: Path) -> StepError:
         output = "".join(f"\n    {line}" for line in _tail(log))
-        return StepError(
-            f"{spec.name} {ended}{output}\n  log: {log}",
-            solution=f"to repeat it, make the two empty directories and run: {command_line(argv)}",
-        )
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{spec.name} {ended}; it was started as\n{command_line(argv)}\n")
+        return StepError(f"{spec.name} {ended}{output}", solution=f"read the whole log: {log}")
 
 
 @contextmanager
