@@ -18,7 +18,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 help:
 	@echo "make setup              install what is needed (quick when up to date)"
-	@echo "make quickstart         set up, build the first image, run it"
+	@echo "make quickstart         set up, build the images, get a token from keystone"
 	@echo "make check              format, lint, types, architecture, unit tests, generated docs (a minute)"
 	@echo "make test               check, integration tests, and the proof on a running stack"
 	@echo "make bench              the measurements, as ratios to a floor of the same run"

@@ -53,7 +53,7 @@ def build_images(session: Session, images: tuple[str, ...], output: Path) -> Bui
     write_layout(
         session.store, layout_of(output), {f"{i.name}:{result.series}": i.digest for i in result.images}
     )
-    if not images and not result.failures:
+    if {image.name for image in result.images} == set(names_of(session, ())):
         write_manifest(make_manifest(graph, result.images), manifest_of(output, result.series))
     return result
 
@@ -70,4 +70,4 @@ def result_text(result: BuildResult, output: Path) -> str:
     made = table(("image", "", "time", "unpacked", "packed", "digest"), rows, right=(2, 3, 4))
     built = sum(image.action == "build" for image in result.images)
     end = f"{built} built, {len(result.images) - built} there already, in {seconds(result.seconds)}"
-    return f"{made}\n\n{end}; images in {layout_of(output)}, manifest in {manifest_of(output, result.series)}"
+    return f"{made}\n\n{end}; images in {layout_of(output)}, manifest of the series in {output}"

@@ -54,8 +54,23 @@ def make_locks(
             upgrade_packages=packages, work=session.store.root / "indices" / session.series,
             progress=session.progress,
         )  # fmt: skip
-    text = "\n".join(line for change in changes for line in change_lines(change))
-    print_result([change.to_json() for change in changes], text or "nothing changed", as_json=session.json)
+    rebuilds = rebuilt(session, {change.image for change in changes})
+    lines = [line for change in changes for line in change_lines(change)]
+    text = "\n".join((*lines, f"\nthis rebuilds: {', '.join(rebuilds)}")) if lines else "nothing changed"
+    answer = {"changes": [change.to_json() for change in changes], "rebuilds": rebuilds}
+    print_result(answer, text, as_json=session.json)
+
+
+def rebuilt(session: Session, locks: set[str]) -> list[str]:
+    """Return the images of the series that stand on any of these locks, in the order of building."""
+    from scs_build.cli.common import graph_of, names_of
+
+    graph = graph_of(session)
+    return [
+        name
+        for name in (names_of(session, ()) if locks else ())
+        if locks & {step.subject for step in graph.image(name).closure().values()}
+    ]
 
 
 def change_lines(change: LockChange) -> list[str]:

@@ -31,7 +31,7 @@ NEXT = (
 @output_option
 @session_options("series", "platform", "engine", "offline", "jobs")
 def command(session: Session, output: Path) -> None:
-    """Build one image and run it: the shortest way to see all of it work.
+    """Build the images, start keystone from them and use it: all of it at work.
 
     Builds keystone and what it stands on, starts it with its database and its cache, gets a token as a
     client would, and ends everything. A second run builds nothing and proves again.
