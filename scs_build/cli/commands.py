@@ -21,7 +21,9 @@ class Entry(NamedTuple):
 
 
 COMMANDS: dict[str, Entry] = {
-    "quickstart": Entry("quickstart", "Build the images, start keystone from them and use it: all of it at work."),
+    "quickstart": Entry(
+        "quickstart", "Build the images, start keystone from them and use it: all of it at work."
+    ),
     "lock": Entry("lock", "Resolve the versions of images and write their lock files."),
     "plan": Entry("plan", "Show what a build would do, and why, without doing it."),
     "build": Entry("build", "Build images from their locks."),
