@@ -53,7 +53,7 @@ unit: setup
 
 # The proof comes before the integration tests, so that the last line is pytest's.
 test: check
-	$(BIN)/scs-build prove
+	$(BIN)/scs-build quickstart
 	$(BIN)/python -m pytest tests/integration
 
 bench: setup

@@ -46,7 +46,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     log: IO[bytes] | None = None,
-    stdin: bytes = b"",
+    stdin: bytes | int = b"",
     timeout: float | None = None,
     accept: Collection[int] = (0,),
     started: Callable[[int], None] | None = None,
@@ -57,9 +57,9 @@ def run(
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
     file and the result holds none; with `line`, standard output goes there line by line; `attached`
-    programs get the caller's own streams. `started` gets the process id as soon as there is one. Statuses
-    outside `accept`, a missing program and a time-out raise `ProgramError` with the command and the
-    end of its output.
+    programs get the caller's own streams. `stdin` is what the program reads, or a file descriptor.
+    `started` gets the process id as soon as there is one. Statuses outside `accept`, a missing program
+    and a time-out raise `ProgramError` with the command and the end of its output.
     """
     import sh
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from scs_build.engines.sandbox import Sandbox, sandbox_argv
@@ -19,6 +18,7 @@ from scs_build.engines.spec import (
     STEP_UMASK,
     StepSpec,
 )
+from scs_build.engines.supervise import Leash, supervised_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.engines.upper import clean
 from scs_build.errors import EngineError, ProgramError, ScsBuildError, StepError
@@ -36,16 +36,15 @@ LIMITS = f'ulimit -c 0; ulimit -n {STEP_OPEN_FILES}; umask {STEP_UMASK:04o}; exe
 class NativeEngine:
     """Runs steps with the programs of a tools tree. Safe to use from many threads at once.
 
-    A step lives as long as the thread that called `run` (bubblewrap asks the kernel for that, and the
-    kernel ties it to the thread that forked), so `kill -9` of the process ends all its steps, and as all
-    mounts are in the step's own namespace, none remains.
+    `kill -9` of this process, at any moment, ends all its steps (they hold a `Leash`), and as all mounts
+    are in the steps' own namespaces, none remains.
     """
 
     name = "native"
 
     def __init__(self, tools: ToolsTree) -> None:
         self._tools = tools
-        self._running: set[int] = set()
+        self._running: set[Leash] = set()
         self._lock = threading.Lock()
         self._cancelled = False
 
@@ -82,8 +81,8 @@ class NativeEngine:
         """Kill what runs; `run` raises `StepError` in the threads concerned, and from now on at once."""
         with self._lock:
             self._cancelled = True
-            for handle in self._running:
-                _kill(handle)
+            for leash in self._running:
+                leash.cut()
 
     def check(self, scratch: Path | None = None) -> list[str]:
         """Try a step; return what is wrong, nothing when steps can run.
@@ -107,32 +106,26 @@ class NativeEngine:
         return problems
 
     def _start(self, spec: StepSpec, argv: list[str], log: Path) -> int:
-        """Run the command line to its end and return its status, negative for a signal."""
-        handles: list[int] = []
-
-        def started(pid: int) -> None:
-            try:
-                handles.append(os.pidfd_open(pid))
-            except ProcessLookupError:  # it ended at once
-                return
+        """Run the command line to its end and return its status."""
+        with Leash() as leash, log.open("wb") as stream:
+            late = threading.Timer(spec.timeout, leash.cut)
             with self._lock:
-                self._running.update(handles)
                 if self._cancelled:
-                    _kill(handles[0])
-
-        try:
-            with log.open("wb") as stream:
-                return run(argv, log=stream, timeout=spec.timeout, accept=STATUSES, started=started).status
-        except ProgramError as error:
-            if not handles:
+                    raise StepError(f"{spec.name} was cancelled")
+                self._running.add(leash)
+            late.start()
+            try:
+                supervised = supervised_argv(self._tools, argv)
+                status = run(supervised, log=stream, stdin=leash.stdin, accept=STATUSES).status
+            except ProgramError as error:
                 raise EngineError(error.reason, solution="run `scs-build doctor`") from error
-            raise self._error(spec, f"did not end within {spec.timeout:g} s", argv, log) from error
-        finally:
-            with self._lock:
-                self._running.difference_update(handles)
-            for handle in handles:
-                _kill(handle)  # after an interrupt it may still run
-                os.close(handle)
+            finally:
+                late.cancel()
+                with self._lock:
+                    self._running.discard(leash)
+            if status != 0 and leash.is_cut and not self._cancelled:
+                raise self._error(spec, f"did not end within {spec.timeout:g} s", argv, log)
+            return status
 
     def _failure(self, spec: StepSpec, status: int, argv: list[str], log: Path) -> ScsBuildError:
         if self._cancelled:
@@ -160,11 +153,6 @@ def _work_directory(into: Path) -> Iterator[Path]:
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _kill(handle: int) -> None:
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
 
 
 def _is_on(parameter: Path) -> bool:

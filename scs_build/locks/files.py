@@ -74,7 +74,8 @@ def _load(path: Path) -> dict[str, Any]:
         document = json.loads(text)
     except FileNotFoundError as error:
         where = Location(str(path))
-        raise LockError("there is no lock", where=where, solution="run `scs-build lock`") from error
+        command = f"run `scs-build lock {path.parent.parent.name} --series {path.stem}`"
+        raise LockError("there is no lock", where=where, solution=command) from error
     except json.JSONDecodeError as error:
         place = Location(str(path), error.lineno, error.colno)
         raise LockError(f"is not JSON: {error.msg}", where=place, solution=AGAIN) from error

@@ -17,11 +17,12 @@ def one_interrupt() -> Iterator[None]:
     For the main thread, around work that ends what it started within bounded time.
     """
     before = {number: signal.getsignal(number) for number in NUMBERS}
+    seen: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        for other in NUMBERS:
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        seen.append(number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
 
     for number in NUMBERS:
         signal.signal(number, interrupt)

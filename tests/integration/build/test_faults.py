@@ -1,0 +1,133 @@
+"""What must not break a build: signals at any moment, company, damage, missing things."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scs_build.build.build import BuildResult
+from scs_build.store.store import Store
+from tests.integration.build.test_build import PROGRAM, command, digests
+from tests.integration.conftest import ROOT, build_images, graph_of
+
+
+def start(store: Store, *args: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "SCS_BUILD_STORE": str(store.root)}
+    return subprocess.Popen(
+        [*PROGRAM, *args], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def left_behind(store: Store) -> list[str]:
+    """The mounts and processes that name a store."""
+    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(store.root) in line]
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(store.root) in text:
+            found.append(text)
+    return mounts + found
+
+
+def wait_until_nothing_is_left(store: Store) -> None:
+    for _ in range(100):
+        if not left_behind(store):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"left behind: {left_behind(store)}")
+
+
+def test_kill_9_at_any_moment_leaves_nothing_and_the_next_run_ends_well(
+    built: BuildResult,
+    fresh: Store,
+    tmp_path: Path,
+) -> None:
+    moments = random.Random(20260401)
+    for _ in range(4):
+        process = start(fresh, "build", "debian", "--offline", "-o", str(tmp_path))
+        time.sleep(moments.uniform(0.3, 6.0))
+        process.kill()
+        process.wait()
+        wait_until_nothing_is_left(fresh)
+    result = build_images(fresh, ("debian",), offline=True)
+    assert digests(result)["debian"] == digests(built)["debian"]
+    assert not any((fresh.root / "tmp").glob("*/changes"))
+
+
+def test_interrupt_ends_with_130_and_the_next_run_goes_on(
+    built: BuildResult,
+    fresh: Store,
+    tmp_path: Path,
+) -> None:
+    process = start(fresh, "build", "debian", "--offline", "-o", str(tmp_path))
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    wait_until_nothing_is_left(fresh)
+    assert digests(build_images(fresh, ("debian",), offline=True))["debian"] == digests(built)["debian"]
+
+
+def test_eight_builds_on_one_store_all_end_with_the_same_digest(
+    built: BuildResult,
+    fresh: Store,
+    tmp_path: Path,
+) -> None:
+    running = [start(fresh, "build", "debian", "--offline", "-o", str(tmp_path / str(n))) for n in range(8)]
+    assert [process.wait(timeout=300) for process in running] == [0] * 8
+    indices = {(tmp_path / str(n) / "oci/index.json").read_bytes() for n in range(8)}
+    assert len(indices) == 1
+    assert digests(built)["debian"].encode() in indices.pop()
+
+
+def test_a_damaged_artefact_never_becomes_an_image(
+    built: BuildResult,
+    fresh: Store,
+    store: Store,
+) -> None:
+    artefact = next(a for a in graph_of().install("memcached").artefacts if a.name == "memcached")
+    blob = fresh.blob(artefact.sha256)
+    data = bytearray(blob.read_bytes())
+    data[len(data) // 2] ^= 1
+    blob.unlink()
+    blob.write_bytes(data)
+    failed = build_images(fresh, ("memcached",), offline=True).failures["memcached"]
+    assert failed.exit_code == 43
+    assert artefact.name in failed.reason
+    assert "store verify --repair" in str(failed.solution)
+
+
+def test_offline_with_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
+    done = command(Store(tmp_path / "store"), "build", "debian", "--offline", "-o", str(tmp_path))
+    assert done.returncode == 47
+    assert "base-files" in done.stderr
+
+
+def test_a_missing_lock_names_the_command_that_makes_it(store: Store, checkout: Path) -> None:
+    (checkout / "images/iaas/memcached/lock/2026.1.json").unlink()
+    done = command(store, "plan", "--root", str(checkout))
+    assert done.returncode == 12
+    assert "scs-build lock memcached" in done.stderr
+
+
+FULL = """
+mount -t tmpfs -o size=60m none "$1"
+cp -r "$2"/blobs "$1"/ 2>/dev/null
+exec "$3" -m scs_build build debian --offline --store "$1" -o "$1/out"
+"""
+
+
+def test_a_full_disk_is_told_as_such(fresh: Store, tmp_path: Path) -> None:
+    script = ["unshare", "--mount", "sh", "-c", FULL, "sh", str(tmp_path), str(fresh.root), sys.executable]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode in (44, 47), done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,68 @@
+"""What integration tests stand on: the user's store, filled by the project's own set-up and build."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scs_build.build.build import BuildResult, Options, build
+from scs_build.build.executor import Executor
+from scs_build.engines.native import NativeEngine
+from scs_build.engines.tools import ToolsTree
+from scs_build.inputs import INPUTS
+from scs_build.plan.graph import Graph
+from scs_build.progress import Silent
+from scs_build.recipes.catalogue import Catalogue
+from scs_build.recipes.site import load_site
+from scs_build.store.fetch import Download, fetch
+from scs_build.store.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+SERIES = "2026.1"
+PLATFORM = "linux/amd64"
+
+
+def graph_of(root: Path = ROOT, series: str = SERIES) -> Graph:
+    catalogue = Catalogue.load(root)
+    return Graph(catalogue, catalogue.series(series), PLATFORM)
+
+
+def build_images(
+    store: Store, names: tuple[str, ...], root: Path = ROOT, *, offline: bool = False
+) -> BuildResult:
+    options = Options(load_site(), NativeEngine, jobs=2, offline=offline)
+    return build(graph_of(root), store, names, options, Silent())
+
+
+@pytest.fixture(scope="session")
+def store() -> Store:
+    return Store.default()
+
+
+@pytest.fixture(scope="session")
+def tools(store: Store) -> ToolsTree:
+    """The tools tree of the committed lock, fetched and unpacked where it is not there yet."""
+    assert os.geteuid() == 0, "the native engine needs root"
+    graph, site = graph_of(), load_site()
+    downloads = [
+        Download(a.sha256, a.size, a.name, lambda a=a: INPUTS[a.kind].urls(a, site))
+        for a in graph.tools().artefacts
+        if not store.has(a.sha256)
+    ]
+    fetch(store, downloads)
+    executor = Executor(graph, store, NativeEngine, 2, Silent())
+    record = executor.make([graph.tools()])["tools"]
+    assert isinstance(record, dict), record
+    tree = store.tree(record["uses"]["trees"][0])
+    assert tree is not None
+    return ToolsTree(tree)
+
+
+@pytest.fixture(scope="session")
+def built(store: Store) -> BuildResult:
+    """The five images of the series, built from the committed locks."""
+    result = build_images(store, graph_of().catalogue.images(graph_of().series))
+    assert not result.failures
+    return result
