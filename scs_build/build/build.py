@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from scs_build.build.executor import Executor, Outcome
 from scs_build.build.records import Record
+from scs_build.canonical import sha256_file
 from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
@@ -105,11 +107,35 @@ def build(
 
 
 def fetch_for(plan: Plan, store: Store, options: Options, progress: Progress) -> Fetched:
-    """Fetch every artefact that the plan's steps read and the store does not hold."""
-    missing = [a for a in plan.artefacts() if not store.has(a.sha256)]
+    """Fetch every artefact that the plan's steps read and the store does not hold, or holds broken."""
+    missing = _missing(plan, store, options.jobs)
     store.require_space(sum(a.size for a in missing) * ROOM_PER_BYTE)
     downloads = [_download(artefact, options.site) for artefact in missing]
     return fetch(store, downloads, jobs=8, offline=options.offline, progress=progress)
+
+
+def _missing(plan: Plan, store: Store, jobs: int) -> list[Artefact]:
+    """Return the artefacts that must come; those in the store are read and hashed, broken ones dropped.
+
+    The programs that unpack them ask for no hash, so this is where a damaged disk is noticed: about
+    0.1 s per 100 MB, and only for what is about to be built.
+    """
+    artefacts = plan.artefacts()
+    with ThreadPoolExecutor(jobs) as pool:
+        sound = list(pool.map(lambda a: _sound(store, a), artefacts))
+    return [artefact for artefact, good in zip(artefacts, sound, strict=True) if not good]
+
+
+def _sound(store: Store, artefact: Artefact) -> bool:
+    blob = store.blob(artefact.sha256)
+    try:
+        if sha256_file(blob) == artefact.sha256:
+            return True
+    except FileNotFoundError:
+        return False
+    with store.guard():
+        blob.unlink(missing_ok=True)
+    return False
 
 
 def _download(artefact: Artefact, site: Site) -> Download:

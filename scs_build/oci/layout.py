@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from scs_build.canonical import canonical_json
+from scs_build.canonical import canonical_json, sha256_file
 from scs_build.errors import FormatError, Location, StoreError, VerificationError
 from scs_build.oci.image import MANIFEST_TYPE, Image
 from scs_build.store.store import Store
@@ -102,7 +102,13 @@ def _share(store: Store, directory: Path, descriptors: Iterable[Mapping[str, Any
         if _size(source) != descriptor["size"]:
             raise StoreError(
                 f"{descriptor['digest']} is not in the store, or is not whole",
-                solution="build the image again",
+                solution="run `scs-build store verify --repair`, then build the image again",
+            )
+        # Only what is new in the layout is read: a damaged disk shall not reach an image.
+        if sha256_file(source) != source.name:
+            raise StoreError(
+                f"the blob {source} does not hold what its name says",
+                solution="run `scs-build store verify --repair`, then build the image again",
             )
         _link(source, target)
 

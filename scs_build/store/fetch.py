@@ -116,7 +116,7 @@ def _offline(missing: Sequence[Download], total: int) -> OfflineError:
     names = "\n".join(f"    {download.name} ({human(download.size)})" for download in missing)
     return OfflineError(
         f"artefacts not in the store: {len(missing)} ({human(total)}):\n{names}",
-        solution="run `scs-build fetch` with a network first, or leave out --offline",
+        solution="run the same command once with a network and without --offline",
     )
 
 

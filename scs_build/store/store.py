@@ -7,7 +7,7 @@ killed at any moment leaves only entries of `tmp/` that a later one removes. Not
 disk: after a power cut the entries of the last half minute may be empty or cut off. An empty blob
 counts as missing, as does one of another size than asked for, and a record that cannot be read;
 `verify` finds every blob whose bytes are not its name. It cannot look into trees: their bytes have
-no recorded hash, so after a power cut drop the young ones with `scs-build gc`.
+no recorded hash, so after a power cut drop the young ones with `scs-build store gc`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHUNK = 1 << 20
 EMPTY = sha256_bytes(b"")
 HEX = re.compile(r"[0-9a-f]{64}")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-MAKE_ROOM = "free room with `scs-build gc`, or set SCS_BUILD_STORE to a folder on a larger disk"
+MAKE_ROOM = "free room with `scs-build store gc`, or set SCS_BUILD_STORE to a folder on a larger disk"
 
 
 class Writer:
@@ -112,7 +112,7 @@ class Store:
         if sha256_bytes(data) != path.name:
             raise StoreError(
                 f"the blob {path} does not hold what its name says",
-                solution="run `scs-build verify --store --repair`",
+                solution="run `scs-build store verify --repair`",
             )
         return data
 

@@ -132,7 +132,7 @@ def test_a_full_disk_is_told_leaves_nothing_and_can_be_freed(tmp_path: Path, cod
     stdout, stderr = child.communicate()
     assert (child.returncode, stderr) == (0, b"")
     assert b"is full" in stdout
-    assert b"scs-build gc" in stdout
+    assert b"scs-build store gc" in stdout
 
 
 AS_NOBODY = """

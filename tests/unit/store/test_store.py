@@ -287,7 +287,7 @@ def test_missing_room_is_told_before_anything_is_written(store: Store) -> None:
     store.require_space(1)
     with pytest.raises(DiskFullError, match=r"8388608\.0 TiB are needed") as error:
         store.require_space(1 << 63)
-    assert "scs-build gc" in str(error.value)
+    assert "scs-build store gc" in str(error.value)
 
 
 @pytest.mark.parametrize("method", ["writer", "new_tree", "scratch"])
