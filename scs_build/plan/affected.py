@@ -32,7 +32,9 @@ def checkout(repository: Path, revision: str, into: Path) -> None:
             solution="name a commit, branch or tag of this repository",
         ) from error
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(into, filter="data")
+        # Python 3.11.2, that of Debian 12, has no filters yet.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(into)
 
 
 def compare(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
