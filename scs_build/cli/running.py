@@ -63,7 +63,7 @@ def proof_text(result: StackRun, output: Path) -> str:
     )
     logs = output / "logs" / result.name
     end = f"{seconds(result.seconds)} in all, nothing is left running; logs in {logs}"
-    return "\n\n".join((images, service_table(result), token_text(result), end))
+    return "\n\n".join(filter(None, (images, service_table(result), token_text(result), end)))
 
 
 def service_table(result: StackRun) -> str:
@@ -80,8 +80,10 @@ def service_table(result: StackRun) -> str:
 
 
 def token_text(result: StackRun) -> str:
-    """Return what the proof found out."""
-    proof = result.facts["proof"]
+    """Return what the proof found out; empty for a stack that has none."""
+    proof = result.facts.get("proof")
+    if proof is None:
+        return ""
     return (
         f"a real token ({proof['token']}), {seconds(proof['seconds_to_token'])} from nothing;"
         f" with it the projects: {', '.join(proof['projects'])}\n"

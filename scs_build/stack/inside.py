@@ -85,6 +85,7 @@ def run_job(job: Job, tell: Tell) -> dict[str, Any]:
         supervisor.check()
     finally:
         ended = supervisor.stop()
+    supervisor.check_ends()
     started = {name: running.seconds for name, running in supervisor.running.items()}
     return {**facts, "seconds_to_ready": started, "ended": ended}
 

@@ -112,7 +112,8 @@ class SandboxProcess:
 
     def _run_in(self, log: IO[bytes] | None) -> int:
         def started(pid: int) -> None:
-            self._handle = os.pidfd_open(pid)
+            with suppress(ProcessLookupError):  # it ended already
+                self._handle = os.pidfd_open(pid)
             self._started.set_result(pid)
 
         try:

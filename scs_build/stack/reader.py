@@ -9,7 +9,7 @@ from pathlib import Path
 from scs_build.errors import InputError, UnknownNameError
 from scs_build.recipes.document import Pointer
 from scs_build.recipes.loader import locate, parse, read_bytes
-from scs_build.stack.compose import Compose, Service, mounts_of, tmpfs_of, used_variables
+from scs_build.stack.compose import Compose, Service, mounts_of, used_variables
 
 SERIES = "SERIES"
 
@@ -125,7 +125,7 @@ def _variables(compose: Compose, service: Service, here: Pointer) -> Iterator[Fo
 def _paths(service: Service, here: Pointer) -> Iterator[Found]:
     places: list[tuple[Pointer, str]] = [
         *(((*here, "volumes", i), mount.path) for i, mount in enumerate(mounts_of(service))),
-        *(((*here, "tmpfs", i), path) for i, path in enumerate(tmpfs_of(service))),
+        *(((*here, "tmpfs", i), text.partition(":")[0]) for i, text in enumerate(service.tmpfs)),
     ]
     seen: set[str] = set()
     for pointer, path in places:

@@ -95,7 +95,10 @@ class Supervisor:
                 return
 
     def stop(self) -> dict[str, dict[str, object]]:
-        """End what runs, dependents first; return status, seconds and `killed` of each service by name."""
+        """End what runs, dependents first; return status, seconds and `killed` of each service by name.
+
+        What had to be killed or ended badly is for `check_ends` to judge.
+        """
         for running in self.running.values():
             if running.health:
                 running.health.stop()
@@ -105,6 +108,15 @@ class Supervisor:
                 with ThreadPoolExecutor(len(alive)) as pool:
                     list(pool.map(self._stop_one, alive))
         return {name: running.stopped for name, running in self.running.items() if running.stopped}
+
+    def check_ends(self) -> None:
+        """Raise `CheckFailed` if a service that was stopped did not end by itself, in time and well."""
+        for name, running in self.running.items():
+            signalled = 128 + signal.Signals[self._services[name].stop_signal]
+            if running.stopped.get("killed"):
+                raise self._failure(name, "did not end when it was told to, and had to be killed")
+            if running.stopped and running.status not in (0, signalled):
+                raise self._failure(name, f"ended with status {running.status} when it was told to end")
 
     def _flat(self) -> list[str]:
         return [name for group in self._order for name in group]
