@@ -57,7 +57,7 @@ test: check
 	$(BIN)/python -m pytest tests/integration
 
 bench: setup
-	$(BIN)/python -m pytest -m benchmark benchmarks
+	$(BIN)/python -m benchmarks.bench_build
 
 docs: setup
 	$(BIN)/python -m scs_build.cli.reference docs/reference
