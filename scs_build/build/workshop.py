@@ -10,10 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from scs_build.build.records import Record
-from scs_build.canonical import sha256_file
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
-from scs_build.errors import Location, StepError, StoreError
+from scs_build.errors import StepError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.oci.tree import MergedTree
 from scs_build.plan.graph import Graph
@@ -115,7 +114,7 @@ class Workshop:
         """Lend a directory with artefacts of the store and other files, by relative name."""
         with self.store.scratch("input") as folder:
             for name, artefact in artefacts.items():
-                link_or_copy(checked_blob(self.store, artefact), folder / name)
+                link_or_copy(self.store.blob(artefact.sha256), folder / name)
             for name, content in files.items():
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -124,18 +123,6 @@ class Workshop:
                 else:
                     target.write_bytes(content)
             yield folder
-
-
-def checked_blob(store: Store, artefact: Artefact) -> Path:
-    """Return the file of an artefact after reading it once more: a step gets what the lock names."""
-    blob = store.blob(artefact.sha256)
-    if sha256_file(blob) != artefact.sha256:
-        raise StoreError(
-            f"the store's copy of {artefact.name} {artefact.version} is damaged",
-            where=Location(str(blob)),
-            solution="`scs-build store verify --repair` takes it away, and the next build fetches it again",
-        )
-    return blob
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -106,9 +106,9 @@ class SandboxProcess:
         else:
             self._ended.set_result(128 - status if status < 0 else status)
         finally:
-            if self._handle >= 0:
-                os.close(self._handle)
-                self._handle = -1
+            handle, self._handle = self._handle, -1
+            if handle >= 0:
+                os.close(handle)
 
     def _run_in(self, log: IO[bytes] | None) -> int:
         def started(pid: int) -> None:

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from scs_build.build.build import BuildResult
 from scs_build.store.store import Store
 from tests.integration.build.test_build import PROGRAM, command, digests
-from tests.integration.conftest import ROOT, build_images, graph_of
+from tests.integration.conftest import ROOT, build_images
 
 
 def start(store: Store, *args: str) -> subprocess.Popen[bytes]:
@@ -89,23 +88,6 @@ def test_eight_builds_on_one_store_all_end_with_the_same_digest(
     assert digests(built)["debian"].encode() in indices.pop()
 
 
-def test_a_damaged_artefact_never_becomes_an_image(
-    built: BuildResult,
-    fresh: Store,
-    store: Store,
-) -> None:
-    artefact = next(a for a in graph_of().install("memcached").artefacts if a.name == "memcached")
-    blob = fresh.blob(artefact.sha256)
-    data = bytearray(blob.read_bytes())
-    data[len(data) // 2] ^= 1
-    blob.unlink()
-    blob.write_bytes(data)
-    failed = build_images(fresh, ("memcached",), offline=True).failures["memcached"]
-    assert failed.exit_code == 43
-    assert artefact.name in failed.reason
-    assert "store verify --repair" in str(failed.solution)
-
-
 def test_offline_with_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
     done = command(Store(tmp_path / "store"), "build", "debian", "--offline", "-o", str(tmp_path))
     assert done.returncode == 47
@@ -117,17 +99,3 @@ def test_a_missing_lock_names_the_command_that_makes_it(store: Store, checkout: 
     done = command(store, "plan", "--root", str(checkout))
     assert done.returncode == 12
     assert "scs-build lock memcached" in done.stderr
-
-
-FULL = """
-mount -t tmpfs -o size=60m none "$1"
-cp -r "$2"/blobs "$1"/ 2>/dev/null
-exec "$3" -m scs_build build debian --offline --store "$1" -o "$1/out"
-"""
-
-
-def test_a_full_disk_is_told_as_such(fresh: Store, tmp_path: Path) -> None:
-    script = ["unshare", "--mount", "sh", "-c", FULL, "sh", str(tmp_path), str(fresh.root), sys.executable]
-    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode in (44, 47), done.stderr
-    assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -203,27 +204,17 @@ def test_kill_9_while_a_step_starts_leaves_nothing(
 
 
 def commands(without: int) -> list[str]:
+    """Return the command lines of all processes but one."""
     found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = process.read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if process.parent.name != str(without):
-            found.append(command)
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != without:
+            with suppress(OSError):  # it has just ended
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
     return found
 
 
 def sleepers(mark: str) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = process.read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if command[0] == "sleep" and mark in command:
-            found.append(process.parent.name)
-    return found
+    return [command for command in commands(0) if command.startswith("sleep\0") and mark in command]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -1,0 +1,56 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scs_build.store.store import Store
+from tests.integration.conftest import ROOT
+
+
+def command(store: Store, *arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "scs_build", "run", "--root", ROOT, "--store", store.root, *arguments]
+
+
+def test_the_streams_and_the_status_of_a_command_are_the_callers(store: Store, images: object) -> None:
+    code = "import sys; print(sys.stdin.read().upper()); print('oh', file=sys.stderr); sys.exit(5)"
+    argv = command(store, "python", "--", "/usr/bin/python3", "-c", code)
+    done = subprocess.run(argv, input=b"hello", capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"HELLO\n", b"oh\n")
+
+
+def test_user_environment_and_volumes(store: Store, images: object, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("from outside")
+    os.chown(tmp_path, 4711, 4711)
+    tmp_path.chmod(0o755)
+    code = (
+        "import os\n"
+        "told = f\"{os.getuid()}:{os.getgid()} {os.environ['A']} {open('/x/in').read()}\"\n"
+        "open('/x/out', 'w').write(told)"
+    )
+    options = ("--user", "4711", "--env", "A=b", "--volume", f"{tmp_path}:/x")
+    subprocess.run(command(store, "python", *options, "--", "/usr/bin/python3", "-c", code), check=True)
+    assert (tmp_path / "out").read_text() == "4711:4711 b from outside"
+
+
+def test_there_is_no_network_but_a_loopback(store: Store, images: object) -> None:
+    code = "import socket; print([name for _, name in socket.if_nameindex()])"
+    argv = command(store, "python", "--", "/usr/bin/python3", "-c", code)
+    assert subprocess.run(argv, capture_output=True, check=True).stdout == b"['lo']\n"
+
+
+def test_a_service_ends_well_when_interrupted(store: Store, images: object, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as stream, subprocess.Popen(command(store, "mariadb"), stderr=stream) as process:
+        while "ready for connections" not in log.read_text():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    assert "Shutdown complete" in log.read_text()
+
+
+def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:
+    done = subprocess.run(command(store, "python", "--", "/none"), capture_output=True, check=False)
+    assert done.returncode == 127
