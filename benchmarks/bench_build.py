@@ -2,10 +2,10 @@
 
 Usage: python -m benchmarks.bench_build [--json]
 
-Builds into a fresh store that holds the artefacts, and reports the seconds of each part beside the time that
-hashing and compressing the same layers takes alone in the same run. Parts run side by side, so that they add up to
-more than the whole. Compiling C, and the tree that it needs, is a line of its own. Then a changed line in a file
-of keystone, a plan with nothing to do, peak memory of this process, and the sizes of keystone.
+Builds into a fresh store that holds the artefacts, and reports the seconds of each part beside the time
+that hashing and compressing the same layers takes alone in the same run. Parts run side by side, so that
+they add up to more than the whole. Compiling C, and the tree that it needs, is a line of its own. Then a
+changed line in a file of keystone, a plan with nothing to do, peak memory, and the sizes of keystone.
 """
 
 from __future__ import annotations
