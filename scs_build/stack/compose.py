@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from scs_build.recipes.models import LINE, NAME, AbsolutePath, Model, Name, Variable
+from scs_build.recipes.models import NAME, AbsolutePath, Model, Name, Variable
 
 VARIABLE_USE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _DURATION = re.compile(r"(?:(\d{1,4})m)?(?:(\d{1,6})s)?(?:(\d{1,6})ms)?")
@@ -79,7 +79,6 @@ def _volume(text: str) -> str:
 Text = Annotated[str, AfterValidator(_text)]
 Duration = Annotated[str, AfterValidator(_duration)]
 Command = Annotated[tuple[Text, ...], Field(min_length=1)]
-TestForm = Annotated[str, StringConstraints(pattern=LINE)]
 
 
 class Dependency(Model):
