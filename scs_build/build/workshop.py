@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from scs_build.build.records import Record
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
-from scs_build.errors import StepError
+from scs_build.errors import DiskFullError, StepError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.oci.tree import MergedTree
 from scs_build.plan.graph import Graph
@@ -22,6 +23,9 @@ from scs_build.recipes.catalogue import Component
 from scs_build.recipes.models import Paths
 from scs_build.recipes.patterns import Matcher
 from scs_build.store.store import Store
+
+# How programs in a step (the C library, apt) say that the disk is full: nothing is wrong with the step.
+DISK_FULL = re.compile(rb"No space left on device|have enough free space in /")
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,17 @@ class Workshop:
                 raise self._kept(spec, error, scratch / "log") from error
             yield into
 
-    def _kept(self, spec: StepSpec, error: StepError, log: Path) -> StepError:
+    def _kept(self, spec: StepSpec, error: StepError, log: Path) -> StepError | DiskFullError:
         """Keep the log of a failed step, and say how to run that step again."""
+        if DISK_FULL.search(log.read_bytes()):
+            return self.store.disk_full(f"{spec.name} needs more room")
         kept = self.store.root / "logs" / f"{spec.name.replace(':', '-')}.log"
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(log, kept)
-        subject = spec.name.rpartition(":")[2]
         series = self.graph.series.name
         return StepError(
             f"{error.reason}\n  the whole log: {kept}",
-            solution=f"`scs-build build {subject} --series {series}` runs it again, and no finished step",
+            solution=f"`scs-build build --series {series}` runs it again, and no finished step",
         )
 
     @contextmanager

@@ -300,9 +300,10 @@ class Store:
     def require_space(self, size: int) -> None:
         """Raise `DiskFullError` when fewer than `size` bytes (plus one block) are free."""
         if free_space(self.root) < size + BLOCK:
-            raise self._disk_full(f"{human(size)} are needed on the disk of {self.root}")
+            raise self.disk_full(f"{human(size)} are needed on the disk of {self.root}")
 
-    def _disk_full(self, reason: str) -> DiskFullError:
+    def disk_full(self, reason: str) -> DiskFullError:
+        """Return the error for a full disk, with what is free and what the store takes."""
         usage = self.sizes()
         return DiskFullError(
             f"{reason} and {human(free_space(self.root))} are free;"
@@ -320,7 +321,7 @@ class Store:
 
     def _explained(self, error: OSError) -> OSError | ScsBuildError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return self._disk_full(f"the disk of {self.root} is full: more was needed")
+            return self.disk_full(f"the disk of {self.root} is full: more was needed")
         named = str(error.filename or "").startswith(str(self.root))
         if named and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return StoreError(
