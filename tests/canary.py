@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from scs_build.store.store import Store
-from tests.integration.conftest import build_images
+from tests.integration.build import parts
+from tests.integration.conftest import build_images, graph_of
 
 PATH = Path(__file__).parent / "integration/build/canary.json"
 IMAGES = ("debian", "memcached")
@@ -37,7 +39,12 @@ def changed_silently(before: Canary, now: Canary) -> list[str]:
 
 def main() -> int:
     """Write the canary file; return 1 when bytes changed without a new format version."""
-    before, now = json.loads(PATH.read_text()), found(Store.default())
+    before = json.loads(PATH.read_text()) if PATH.exists() else {}
+    store = Store.default()
+    steps = parts.steps_of(graph_of(), IMAGES).values()
+    found(store)  # what is missing is fetched; what was built is not believed
+    with TemporaryDirectory(dir=store.root.parent) as folder:
+        now = found(parts.copied(store, Store(Path(folder)), steps, ()))
     if wrong := changed_silently(before, now):
         sys.stderr.write(SILENT.format(", ".join(wrong)) + "\n")
         return 1
