@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from scs_build.canonical import sha256_file
+from scs_build.canonical import sha256_bytes, sha256_file
 from scs_build.manifest.manifest import Manifest, ManifestImage, content_digest
 from scs_build.oci.layout import blob_path
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str]:
@@ -35,19 +38,35 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
 def _blobs(image: ManifestImage, layout: Path) -> Iterator[str]:
     yield image.digest
     document = _document(layout, image.digest)
-    config = document.get("config", {}).get("digest") if document else None
-    if config:
+    if config := _config(document):
         yield config
     for layer in image.layers:
         yield layer.digest
 
 
 def _document(layout: Path, digest: str) -> dict[str, Any] | None:
+    """Return a JSON object of the layout; None when it is missing or damaged, which is told elsewhere."""
     try:
-        found = json.loads(blob_path(layout, digest).read_bytes())
-    except (OSError, ValueError):
+        data = blob_path(layout, digest).read_bytes()
+        found = json.loads(data)
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    sound = f"sha256:{sha256_bytes(data)}" == digest
+    return found if sound and isinstance(found, dict) else None
+
+
+def _config(document: dict[str, Any] | None) -> str | None:
+    """Return the digest of an image's configuration, if the image's manifest names one."""
+    config = (document or {}).get("config")
+    digest = config.get("digest") if isinstance(config, dict) else None
+    return digest if isinstance(digest, str) and DIGEST.fullmatch(digest) else None
+
+
+def _layers(document: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Return digest and size of each layer, as far as the document has the form of an image's manifest."""
+    layers = document.get("layers")
+    found = [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+    return [(layer.get("digest"), layer.get("size")) for layer in found]
 
 
 def _wrong(layout: Path, digest: str) -> str | None:
@@ -67,10 +86,12 @@ def _inconsistent(image: ManifestImage, layout: Path) -> list[str]:
     if document is None:
         return []
     problems = []
-    layers = [(layer.get("digest"), layer.get("size")) for layer in document.get("layers", [])]
-    if layers != [(layer.digest, layer.bytes) for layer in image.layers]:
+    if _layers(document) != [(layer.digest, layer.bytes) for layer in image.layers]:
         problems.append("the image's layers are not those that the manifest names")
-    config = _document(layout, document.get("config", {}).get("digest", "sha256:"))
-    if config is not None and config.get("rootfs", {}).get("diff_ids") != [x.diff_id for x in image.layers]:
+    digest = _config(document)
+    config = _document(layout, digest) if digest else None
+    root = config.get("rootfs") if config else None
+    diff_ids = root.get("diff_ids") if isinstance(root, dict) else None
+    if digest is None or (config is not None and diff_ids != [x.diff_id for x in image.layers]):
         problems.append("the image's diff ids are not those that the manifest names")
     return problems

@@ -1,0 +1,122 @@
+"""Which steps a change of one input makes again."""
+
+from __future__ import annotations
+
+import pytest
+
+from scs_build.errors import LockError, RecipeError
+from tests.unit.plan.conftest import LOCKS, World
+
+# The application without what must be compiled.
+PURE = [line for line in LOCKS["iaas/app"] if line[0] == "wheel"]
+IMAGES = {"image:base", "image:app", "image:sibling"}
+
+
+def test_an_image_is_made_of_its_lineages_layers_and_a_last_one(world: World) -> None:
+    assert [step.name for step in world.graph().image("app").needs] == [
+        "packages:base", "venv:app", "files:app", "system:app",
+    ]  # fmt: skip
+
+
+def test_a_package_of_the_base_changes_no_venv_and_no_files(world: World) -> None:
+    world.lock("iaas/app", PURE)
+    newer = [("deb", "openssl", "3.5.2"), ("deb", "python3.13", "3.13.5")]
+    changed = world.changed_by(lambda: world.lock("bases/base", newer))
+    assert changed >= {"install:base", "packages:base", "system:app", *IMAGES}
+    assert not changed & {"venv:app", "files:app", "tools", "scaffold"}
+
+
+def test_a_package_of_the_base_asks_anew_for_what_is_compiled_on_it(world: World) -> None:
+    """Where the wheel comes out the same, the results keep the venv from being made again."""
+    newer = [("deb", "openssl", "3.5.2"), ("deb", "python3.13", "3.13.5")]
+    before = world.graph().content("app")[0]
+    changed = world.changed_by(lambda: world.lock("bases/base", newer))
+    assert {"toolchain:app", "wheel:fast:app", "venv:app"} <= changed
+    same = {"wheel:fast:app": "the same bytes"}
+    assert world.graph().content("app")[0].resolved_key(same) == before.resolved_key(same)
+
+
+def test_the_interpreter_changes_the_venv(world: World) -> None:
+    newer = [("deb", "openssl", "3.5.1"), ("deb", "python3.13", "3.13.6")]
+    assert "venv:app" in world.changed_by(lambda: world.lock("bases/base", newer))
+
+
+def test_a_line_in_a_file_changes_one_layer_and_one_image(world: World) -> None:
+    assert world.changed_by(lambda: world.write("iaas/app/files/app.ini", "two\n")) == {
+        "files:app", "image:app",
+    }  # fmt: skip
+
+
+def test_a_comment_changes_nothing(world: World) -> None:
+    assert (
+        world.changed_by(lambda: world.change("iaas/app/recipe.yaml", "format: 1", "# why\nformat: 1"))
+        == set()
+    )
+
+
+def test_a_port_changes_the_image_only(world: World) -> None:
+    assert world.changed_by(lambda: world.change("iaas/app/recipe.yaml", "5000", "5001")) == {"image:app"}
+
+
+def test_a_wheel_changes_the_venv_and_its_image(world: World) -> None:
+    newer = [line if line[1] != "app" else ("wheel", "app", "1.1") for line in LOCKS["iaas/app"]]
+    assert world.changed_by(lambda: world.lock("iaas/app", newer)) == {"venv:app", "image:app"}
+
+
+def test_a_compiler_changes_the_wheels_that_it_compiles(world: World) -> None:
+    newer = [("deb", "gcc", "15", "build")]
+    changed = world.changed_by(lambda: world.lock("bases/compiler", newer))
+    assert changed == {"install:compiler", "toolchain:app", "wheel:fast:app", "venv:app", "image:app"}
+
+
+def test_a_user_of_the_base_changes_what_is_installed_but_no_venv(world: World) -> None:
+    world.lock("iaas/app", PURE)
+    changed = world.changed_by(lambda: world.change("bases/base/recipe.yaml", "42400", "42401"))
+    assert {"install:base", *IMAGES} <= changed
+    assert not changed & {"venv:app", "files:app"}
+
+
+def test_tools_that_only_isolate_change_no_result(world: World) -> None:
+    newer = [
+        line if line[1] != "bubblewrap" else ("deb", "bubblewrap", "0.13") for line in LOCKS["bases/tools"]
+    ]
+    assert world.changed_by(lambda: world.lock("bases/tools", newer)) == {"tools"}
+
+
+def test_the_compiler_of_wheels_is_keyed_by_the_tool_that_drives_it(world: World) -> None:
+    newer = [line if line[1] != "uv" else ("wheel", "uv", "0.10") for line in LOCKS["bases/tools"]]
+    changed = world.changed_by(lambda: world.lock("bases/tools", newer))
+    assert changed == {"tools", "wheel:fast:app", "venv:app", "image:app"}
+
+
+def test_platforms_have_keys_of_their_own(world: World) -> None:
+    one, other = world.keys(), world.keys(platform="linux/arm64")
+    assert one.keys() == other.keys()
+    assert not one.items() & other.items()
+
+
+def test_series_with_equal_locks_share_all_but_the_images(world: World) -> None:
+    world.series("2025.1")
+    for place, lines in LOCKS.items():
+        world.lock(place, lines, "2025.1")
+    one, other = world.keys(), world.keys(series="2025.1")
+    assert {name for name, _ in one.items() ^ other.items()} == IMAGES
+
+
+def test_a_missing_lock_names_the_file_and_the_command(world: World) -> None:
+    (world.root / "images/iaas/sibling/lock/2026.1.json").unlink()
+    with pytest.raises(LockError) as caught:
+        world.keys()
+    assert str(caught.value.where).endswith("images/iaas/sibling/lock/2026.1.json")
+    assert "scs-build lock sibling --series 2026.1" in str(caught.value.solution)
+
+
+def test_a_platform_without_a_lock_is_an_error_with_a_place(world: World) -> None:
+    with pytest.raises(LockError, match="no lock for linux/riscv64"):
+        world.keys(platform="linux/riscv64")
+
+
+def test_two_tools_recipes_are_one_too_many(world: World) -> None:
+    world.write("bases/more/recipe.yaml", "format: 1\nkind: tools\ndescription: more\ngroups: {core: [x]}\n")
+    with pytest.raises(RecipeError, match="2 recipes are of kind tools"):
+        world.keys()
