@@ -65,8 +65,8 @@ def command(
     In a sandbox: not as root, without capabilities, root read-only, what the recipe calls writable and its
     volumes empty and in memory. Ends with the status of the program; an interrupt ends it with SIGTERM.
     """
+    from scs_build.build.runnable import runnable_images
     from scs_build.cli.running import tools_of
-    from scs_build.stack.images import runnable_images
     from scs_build.stack.single import Wish, run_image
 
     component = session.catalogue.component(image)

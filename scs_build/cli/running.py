@@ -39,7 +39,7 @@ def tools_of(session: Session, graph: Graph) -> ToolsTree:
 
 def run_stack_of(session: Session, name: str, output: Path) -> StackRun:
     """Run and prove a stack of the checkout from built images."""
-    from scs_build.stack.images import runnable_images
+    from scs_build.build.runnable import runnable_images
     from scs_build.stack.reader import find_stack, read_compose
     from scs_build.stack.run import run_stack
 

@@ -17,9 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from scs_build.build.runnable import RunnableImage
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
-from scs_build.stack.images import RunnableImage
 from scs_build.stack.launch import Workplace
 from scs_build.stack.reader import read_compose
 from scs_build.stack.supervisor import Supervisor

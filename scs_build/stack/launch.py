@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import Sandbox
 from scs_build.stack.compose import Compose, Mount, Service, interpolate, mounts_of, tmpfs_of
-from scs_build.stack.images import RunnableImage
 from scs_build.stack.reader import SERIES
 from scs_build.stack.templates import TEMPLATE, generate_secret, render
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import scs_build
 from scs_build import errors
+from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import namespace_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError, ProgramError, ScsBuildError
 from scs_build.progress import Progress
-from scs_build.stack.images import RunnableImage
 from scs_build.stack.inside import Job
 from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.processes import SandboxProcess

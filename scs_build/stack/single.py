@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import Sandbox, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError
-from scs_build.stack.images import RunnableImage
 from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.processes import SandboxProcess
 

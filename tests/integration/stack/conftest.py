@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scs_build.build.build import BuildResult
+from scs_build.build.runnable import RunnableImage, runnable_images
 from scs_build.engines.tools import ToolsTree
 from scs_build.progress import Silent
-from scs_build.stack.images import RunnableImage, runnable_images
 from scs_build.stack.run import StackRun, run_stack
 from scs_build.store.store import Store
 from tests.integration.conftest import ROOT, SERIES, graph_of

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.stack.images import RunnableImage
+from scs_build.build.runnable import RunnableImage
 from scs_build.stack.launch import Workplace
 from scs_build.stack.reader import parse_compose
 from tests.unit.stack.compose_text import VALID

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
+from scs_build.build.runnable import RunnableImage, unpack_layers
 from scs_build.oci.entry import Entry
 from scs_build.oci.layer import write_layer
 from scs_build.progress import Silent
-from scs_build.stack.images import RunnableImage, unpack_layers
 from scs_build.store.store import Store
 
 
