@@ -1,10 +1,12 @@
 """Runs inside a step: byte-compiles Python files so that the result depends on nothing but them.
 
-Usage: python3 -I compile_pyc.py LIST, where LIST holds one absolute path per line. What the interpreter
-did before shows in the bytes it writes (which objects are shared), so each group of files - a top-level
-package - is compiled by a fresh fork that has done nothing else: the same bytes however many run at once.
+Usage: python3 -I compile_pyc.py LIST RESULT, where LIST holds one absolute path per line; the byte code of
+/a/b.py becomes RESULT/a/__pycache__/b.<tag>.pyc. What the interpreter did before shows in the bytes it
+writes (which objects are shared), so each group of files - a top-level package - is compiled by a fresh
+fork that has done nothing else: the same bytes however many run at once.
 """
 
+import importlib.util
 import itertools
 import os
 import pathlib
@@ -21,12 +23,15 @@ def group_of(path: str) -> str:
     return "/".join(parts[:5])
 
 
-def compile_group(paths: list[str]) -> None:
+def compile_group(paths: list[str], result: str) -> None:
     """Compile files in order; what is no valid Python (a template, a test) stays uncompiled."""
     for path in paths:
         try:
             py_compile.compile(
-                path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+                path,
+                cfile=result + importlib.util.cache_from_source(path),
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )
         except (py_compile.PyCompileError, SyntaxError, ValueError):
             continue
@@ -42,11 +47,12 @@ def main() -> None:
             running.remove(wait())
         child = os.fork()
         if child == 0:
-            compile_group(paths)
+            compile_group(paths, sys.argv[2])
             os._exit(0)
         running.add(child)
     while running:
         running.remove(wait())
+    pathlib.Path(sys.argv[2]).mkdir(parents=True, exist_ok=True)
 
 
 def wait() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scs_build.build.bytecode import run_bytecode
 from scs_build.build.files import run_files
 from scs_build.build.image import run_image
 from scs_build.build.install import run_install, run_scaffold, run_tools
@@ -20,6 +21,7 @@ RUNNERS: Mapping[Kind, Callable[[Workshop, Step], Record]] = {
     "scaffold": run_scaffold,
     "install": run_install,
     "wheel": run_wheel,
+    "bytecode": run_bytecode,
     "venv": run_venv,
     "packages": run_packages,
     "files": run_files,

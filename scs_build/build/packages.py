@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scs_build.build.pyc import compile_entries
+from scs_build.build.pyc import compile_sources, pyc_entry
 from scs_build.build.records import Record, layer_record
 from scs_build.build.select import Selection, generated_entries, refuse, select
 from scs_build.build.workshop import Workshop
@@ -27,9 +27,8 @@ def run_packages(shop: Workshop, step: Step) -> Record:
     entries |= {entry.path: entry for entry in generated_entries(shop, tree, generated, "packages")}
     entries |= {entry.path: entry for entry in status_entries(shop, step.artefacts)}
     sources = [path for path in entries if path.startswith("usr/lib/python3") and path.endswith(".py")]
-    interpreter = f"usr/bin/python{shop.graph.series.python.version}"
-    with compile_entries(shop, step.name, stack, interpreter if sources else None, sources) as compiled:
-        entries |= {entry.path: entry for entry in compiled}
+    with compile_sources(shop, step.name, stack, sources) as compiled:
+        entries |= {path: pyc_entry(path, content) for path, content in compiled.items()}
         return layer_record(write_layer(shop.store, entries.values(), shop.jobs))
 
 

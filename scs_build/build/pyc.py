@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,37 +13,46 @@ from scs_build.oci.tree import MergedTree
 
 SCRIPT = Path(__file__).with_name("compile_pyc.py")
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+RESULT = "var/tmp/pyc"
 
 
 @contextmanager
-def compile_entries(
-    shop: Workshop, name: str, stack: tuple[Path, ...], interpreter: str | None, sources: Sequence[str]
-) -> Iterator[list[Entry]]:
-    """Lend the entries of the byte code of `sources` (paths without a leading slash).
+def compile_sources(
+    shop: Workshop,
+    name: str,
+    stack: tuple[Path, ...],
+    sources: Sequence[str],
+    inputs: Mapping[str, Path] | None = None,
+) -> Iterator[dict[str, Path]]:
+    """Lend the byte code of `sources` (paths without a leading slash) by the path that it belongs at.
 
-    Without an interpreter in the tree there is nothing to compile for.
+    The sources lie in `stack` or in directories mounted by `inputs`. Without an interpreter in the tree
+    there is nothing to compile for; what is no valid Python has no byte code.
     """
-    if interpreter is None or MergedTree(stack).lookup(interpreter) is None:
-        yield []
+    interpreter = f"usr/bin/python{shop.graph.series.python.version}"
+    if not sources or MergedTree(stack).lookup(interpreter) is None:
+        yield {}
         return
     listing = "".join(f"/{path}\n" for path in sorted(sources)).encode()
     with shop.folder({}, {"compile_pyc.py": SCRIPT, "list": listing}) as folder:
         spec = StepSpec(
             name=f"{name}-pyc",
-            argv=(f"/{interpreter}", "-I", "/step/compile_pyc.py", "/step/list"),
+            argv=(f"/{interpreter}", "-I", "/step/compile_pyc.py", "/step/list", f"/{RESULT}"),
             layers=stack,
-            inputs={"/step": folder},
+            inputs={"/step": folder, **(inputs or {})},
             environment=ENVIRONMENT,
         )
-        wanted = {_compiled_path(path, interpreter) for path in sources}
-        with shop.run(spec) as into:
-            # A file that is equal to one in the tree below need not be among the changes.
-            merged = MergedTree((*stack, into))
-            found = (path for path in sorted(wanted) if merged.lookup(path) is not None)
-            yield [Entry(path, "file", 0o644, content=merged.entry(path).content) for path in found]
+        with shop.run(spec) as changes:
+            root = changes / RESULT
+            yield {path.relative_to(root).as_posix(): path for path in root.rglob("*.pyc")}
 
 
-def _compiled_path(source: str, interpreter: str) -> str:
+def bytecode_path(source: str, version: str) -> str:
+    """Return where the byte code of a source file belongs (PEP 3147), for a Python such as `3.13`."""
     folder, _, name = source.rpartition("/")
-    tag = "cpython-" + interpreter.rpartition("python")[2].replace(".", "")
-    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-{version.replace('.', '')}.pyc"
+
+
+def pyc_entry(path: str, content: Path) -> Entry:
+    """Return the layer entry of a file of byte code."""
+    return Entry(path, "file", 0o644, content=content)

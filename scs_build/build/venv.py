@@ -7,7 +7,8 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scs_build.build.pyc import compile_entries
+from scs_build.build.bytecode import bytecode_files
+from scs_build.build.pyc import compile_sources, pyc_entry
 from scs_build.build.records import Record, layer_record
 from scs_build.build.select import files_below, refuse
 from scs_build.build.wheel import file_name
@@ -50,27 +51,34 @@ def run_venv(shop: Workshop, step: Step) -> Record:
             environment={"PREFIX": python.prefix, "PYTHON": python.version},
         )
         with shop.run(spec) as changes:
-            prefix = python.prefix.lstrip("/")
-            entries = list(_entries(shop, changes, prefix, wheels))
-            sources = [entry.path for entry in entries if entry.path.endswith(".py")]
-            interpreter = f"usr/bin/python{python.version}"
-            with compile_entries(shop, step.name, (*stack, changes), interpreter, sources) as compiled:
-                return layer_record(write_layer(shop.store, [*entries, *compiled], shop.jobs))
+            entries = list(_entries(shop, changes, wheels))
+            code = bytecode_files(shop, step, wheels, stack)
+            rest = _without_bytecode(shop, entries, wheels)
+            with compile_sources(shop, step.name, (*stack, changes), rest) as compiled:
+                made = [pyc_entry(path, content) for path, content in (code | compiled).items()]
+                return layer_record(write_layer(shop.store, [*entries, *made], shop.jobs))
+
+
+def _without_bytecode(shop: Workshop, entries: list[Entry], wheels: tuple[Artefact, ...]) -> list[str]:
+    """Return the importable files that uv itself made: no wheel has byte code for them."""
+    brought = {shop.environment.place(member.path) for wheel in wheels for member in shop.members(wheel)}
+    importable = (entry.path for entry in entries if entry.path.startswith(shop.environment.site_packages))
+    return [path for path in importable if path.endswith(".py") and path not in brought]
 
 
 def _compiled(shop: Workshop, step: Step) -> Iterator[Artefact]:
     """Return the wheels that other steps compiled, as artefacts of this one."""
-    for need in step.needs:
+    for need in (need for need in step.needs if need.kind == "wheel"):
         record, sdist = shop.records[need.name], need.artefacts[0]
         sha256 = record["uses"]["blobs"][0]
         size = shop.store.blob(sha256).stat().st_size
         yield Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
 
 
-def _entries(shop: Workshop, changes: Path, prefix: str, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
+def _entries(shop: Workshop, changes: Path, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
     """Return what uv installed: members of the wheels with equal content, and what it generates."""
-    site = f"{prefix}/lib/python{shop.graph.series.python.version}/site-packages"
-    members = {_installed(m.path, prefix, site): m for a in wheels for m in shop.members(a)}
+    prefix, site = shop.environment.prefix, shop.environment.site_packages
+    members = {shop.environment.place(m.path): m for a in wheels for m in shop.members(a)}
     tree = MergedTree((changes,))
     nameless = []
     for name in files_below(changes / prefix):
@@ -106,13 +114,3 @@ def _is_member(member: Member | None, entry: Entry) -> bool:
     return (
         member is not None and isinstance(entry.content, Path) and sha256_file(entry.content) == member.sha256
     )
-
-
-def _installed(path: str, prefix: str, site: str) -> str:
-    """Return where a member of a wheel lies once installed."""
-    top, _, rest = path.partition("/")
-    if not top.endswith(".data"):
-        return f"{site}/{path}"
-    scheme, _, rest = rest.partition("/")
-    folder = {"scripts": f"{prefix}/bin", "data": prefix}.get(scheme, site)
-    return f"{folder}/{rest}"

@@ -15,6 +15,7 @@ from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import DiskFullError, StepError
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.python.installed import Environment
 from scs_build.oci.tree import MergedTree
 from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
@@ -67,6 +68,11 @@ class Workshop:
     def generated(self) -> Matcher:
         """Matches the paths that programs make while packages are installed."""
         return Matcher([rule.path for rule in self.paths.generated])
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Where the files of wheels lie in an image."""
+        return Environment.of(self.graph.series.python)
 
     def tree(self, step: Step) -> Path:
         """Return the directory that a tree step left."""

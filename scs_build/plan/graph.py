@@ -143,6 +143,18 @@ class Graph:
         found = tuple(a for lock in locks for a in lock.of_kind("deb", "image") if "python3" in a.name)
         return artefact_facts(found, "interpreter/")
 
+    def _bytecode(self, component: Component) -> Step:
+        """The byte code of the locked wheels; it need not wait for those that are compiled from sdists."""
+        wheels = self.lock(component.name).of_kind("wheel", "image")
+        facts = {
+            **artefact_facts(wheels),
+            **self._interpreter(component),
+            "python": fact(self.series.python.model_dump()),
+            "paths": fact(self.catalogue.paths.model_dump()),
+        }
+        runs_on = (self.base_of(component), self.tools())
+        return self._step("bytecode", component, facts, runs_on=runs_on, artefacts=wheels)
+
     def _venv(self, component: Component) -> Step:
         lock = self.lock(component.name)
         wheels = lock.of_kind("wheel", "image")
@@ -153,7 +165,8 @@ class Graph:
             "python": fact(self.series.python.model_dump()),
             "paths": fact(self.catalogue.paths.model_dump()),
         }
-        needs = tuple(self._wheel(component, sdist) for sdist in lock.of_kind("sdist", "image"))
+        compiled = (self._wheel(component, sdist) for sdist in lock.of_kind("sdist", "image"))
+        needs = (self._bytecode(component), *compiled)
         runs_on = (self.base_of(component), self.tools())
         return self._step("venv", component, facts, needs=needs, runs_on=runs_on, artefacts=wheels)
 

@@ -10,7 +10,9 @@ from typing import Literal
 from scs_build.canonical import digest_of
 from scs_build.inputs.artefact import Artefact
 
-Kind = Literal["tools", "scaffold", "install", "wheel", "venv", "packages", "files", "system", "image"]
+Kind = Literal[
+    "tools", "scaffold", "install", "wheel", "bytecode", "venv", "packages", "files", "system", "image"
+]  # fmt: skip
 
 # The format version of each kind of step: raised whenever a change of code changes bytes.
 FORMATS: Mapping[Kind, int] = {
@@ -18,6 +20,7 @@ FORMATS: Mapping[Kind, int] = {
     "scaffold": 1,
     "install": 1,
     "wheel": 2,
+    "bytecode": 1,
     "venv": 1,
     "packages": 1,
     "files": 1,
