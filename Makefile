@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@.ci/packages $(PACKAGES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
 	@touch $@
 
@@ -57,6 +57,7 @@ test: check
 	$(BIN)/python -m pytest tests/integration
 
 bench: setup
+	$(BIN)/python -m benchmarks.bench_plan
 	$(BIN)/python -m benchmarks.bench_build
 
 docs: setup

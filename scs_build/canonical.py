@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+# Made once: a plan forms a thousand keys.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical_json(value: Any) -> bytes:
     """Return `value` as JSON with sorted keys and no white space, the form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def sha256_bytes(data: bytes) -> str:

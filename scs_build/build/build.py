@@ -14,8 +14,8 @@ from scs_build.canonical import sha256_file
 from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
-from scs_build.inputs import INPUTS
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import INPUTS
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
 from scs_build.plan.plan import Plan, PlannedImage, make_plan

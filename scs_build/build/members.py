@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from scs_build.canonical import digest_of
-from scs_build.inputs import INPUTS
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.kinds import INPUTS
 from scs_build.plan.history import NOTHING
 from scs_build.store.store import Store
 

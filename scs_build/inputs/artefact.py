@@ -41,8 +41,10 @@ class Artefact:
     def from_json(cls, line: Mapping[str, Any]) -> Artefact:
         """Read a lock line; raises KeyError or TypeError where it is not one."""
         rest = dict(line)
-        head = {key: rest.pop(key) for key in ("kind", "name", "version", "role", "sha256", "size")}
-        return cls(**head, data=rest)
+        take = rest.pop
+        return cls(
+            take("kind"), take("name"), take("version"), take("sha256"), take("size"), take("role"), rest
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scs_build.inputs import lockers
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import Context
 from scs_build.locks.files import lock_path, read_lock
 from scs_build.locks.requests import request_for

@@ -111,9 +111,10 @@ def _problem(document: Any) -> str:
 def _artefact(path: Path, number: int, line: Any) -> Artefact:
     try:
         artefact = Artefact.from_json(line)
-        texts = (artefact.kind, artefact.name, artefact.version, artefact.sha256)
-        if not all(isinstance(text, str) for text in texts) or not SHA256.fullmatch(artefact.sha256):
-            raise ValueError("kind, name, version or sha256 is not valid")
+        # Joined, as that is the quickest way to see that all of them are texts.
+        "".join((artefact.kind, artefact.name, artefact.version))
+        if not SHA256.fullmatch(artefact.sha256):
+            raise ValueError("sha256 is not valid")
         if type(artefact.size) is not int or artefact.size < 0:
             raise ValueError("size is not valid")
         if artefact.role not in ("image", "install", "build"):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import LockError
-from scs_build.inputs import lockers
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import Context, Locker
 from scs_build.locks.files import lock_path, read_lock, write_lock
 from scs_build.locks.models import Lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from scs_build.inputs.artefact import Artefact
 
@@ -23,4 +24,12 @@ class Lock:
 
     def of_kind(self, kind: str, role: str | None = None) -> tuple[Artefact, ...]:
         """Return the artefacts of one kind, of one role when given."""
-        return tuple(a for a in self.artefacts if a.kind == kind and (role is None or a.role == role))
+        return self._index.get((kind, role), ())
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str | None], tuple[Artefact, ...]]:
+        found: dict[tuple[str, str | None], list[Artefact]] = {}
+        for artefact in self.artefacts:
+            found.setdefault((artefact.kind, artefact.role), []).append(artefact)
+            found.setdefault((artefact.kind, None), []).append(artefact)
+        return {key: tuple(artefacts) for key, artefacts in found.items()}

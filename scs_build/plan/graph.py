@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 
 from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
 from scs_build.errors import RecipeError
@@ -40,6 +40,15 @@ class Graph:
         self.image = cache(self._image)
         self.tools = cache(self._tools)
         self.scaffold = cache(self._scaffold)
+        self.tool_facts = cache(self._tool_facts)
+
+    @cached_property
+    def _paths_fact(self) -> str:
+        return fact(self.catalogue.paths.model_dump())
+
+    @cached_property
+    def _python_fact(self) -> str:
+        return fact(self.series.python.model_dump())
 
     def _lock(self, name: str) -> Lock:
         component = self.catalogue.component(name)
@@ -68,7 +77,7 @@ class Graph:
             )
         return found[0]
 
-    def tool_facts(self, *names: str) -> dict[str, str]:
+    def _tool_facts(self, *names: str) -> dict[str, str]:
         """Return the facts of tools that shape a result; without names, of all that can."""
         shaping = [a for a in self.tools().artefacts if a.name not in NOT_SHAPING]
         chosen = tuple(a for a in shaping if a.name in names or (not names and a.kind == "deb"))
@@ -149,30 +158,25 @@ class Graph:
         facts = {
             **artefact_facts(wheels),
             **self._interpreter(component),
-            "python": fact(self.series.python.model_dump()),
-            "paths": fact(self.catalogue.paths.model_dump()),
+            "python": self._python_fact,
+            "paths": self._paths_fact,
         }
         runs_on = (self.base_of(component), self.tools())
         return self._step("bytecode", component, facts, runs_on=runs_on, artefacts=wheels)
 
     def _venv(self, component: Component) -> Step:
-        lock = self.lock(component.name)
-        wheels = lock.of_kind("wheel", "image")
-        facts = {
-            **artefact_facts(wheels),
-            **self._interpreter(component),
-            **self.tool_facts("uv"),
-            "python": fact(self.series.python.model_dump()),
-            "paths": fact(self.catalogue.paths.model_dump()),
-        }
-        compiled = (self._wheel(component, sdist) for sdist in lock.of_kind("sdist", "image"))
-        needs = (self._bytecode(component), *compiled)
-        runs_on = (self.base_of(component), self.tools())
-        return self._step("venv", component, facts, needs=needs, runs_on=runs_on, artefacts=wheels)
+        bytecode = self._bytecode(component)
+        sdists = self.lock(component.name).of_kind("sdist", "image")
+        compiled = (self._wheel(component, sdist) for sdist in sdists)
+        facts = {**bytecode.facts, **self.tool_facts("uv")}
+        return self._step(
+            "venv", component, facts, needs=(bytecode, *compiled), runs_on=bytecode.runs_on,
+            artefacts=bytecode.artefacts,
+        )  # fmt: skip
 
     def _packages(self, component: Component) -> Step:
         kept = self.lock(component.name).of_kind("deb", "image")
-        facts = {**artefact_facts(kept), "paths": fact(self.catalogue.paths.model_dump())}
+        facts = {**artefact_facts(kept), "paths": self._paths_fact}
         return self._step(
             "packages", component, facts, needs=(self.install(component.name),), runs_on=(self.tools(),),
             artefacts=kept,
@@ -209,7 +213,7 @@ class Graph:
         return tuple(steps)
 
     def _system(self, component: Component, packages: tuple[Step, ...]) -> Step:
-        facts = {**self.tool_facts("libc-bin"), "paths": fact(self.catalogue.paths.model_dump())}
+        facts = {**self.tool_facts("libc-bin"), "paths": self._paths_fact}
         needs = (self.install(component.name), *packages)
         return self._step("system", component, facts, needs=needs, runs_on=(self.tools(),))
 

@@ -11,7 +11,12 @@ from scs_build.store.store import Store
 
 def result_of(store: Store, step: Step) -> dict[str, Any] | None:
     """Return the record of a step that was run with these very inputs and whose results are all there."""
-    return usable(store, store.record(step.key))
+    return result_of_key(store, step.key)
+
+
+def result_of_key(store: Store, key: str) -> dict[str, Any] | None:
+    """Return the record of the step with this key if all its results are there."""
+    return usable(store, store.record(key))
 
 
 def usable(store: Store, record: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -40,6 +39,8 @@ class Problem:
 
 def near_miss(word: object, allowed: list[str]) -> str | None:
     """Return the allowed word that `word` most likely was meant to be."""
+    from difflib import get_close_matches
+
     found = get_close_matches(str(word).lower(), allowed, n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -1,8 +1,8 @@
 """The typed form of what people write: recipes, series and the table of paths."""
 
-from __future__ import annotations
+# No postponed annotations here: pydantic would compile each of them from its text at every start.
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -74,7 +74,14 @@ Command = Annotated[tuple[str, ...], Field(min_length=1)]
 class Model(BaseModel):
     """Base of all models: frozen, strict, no unknown field."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        populate_by_name=True,
+        # Only the outermost models validate: building the others for themselves would double the import.
+        defer_build=True,
+    )
 
 
 class Debian(Model):
@@ -121,7 +128,7 @@ class Health(Model):
     tcp: bool = Field(False, description="the first port accepts a connection")
 
     @model_validator(mode="after")
-    def _one_way(self) -> Health:
+    def _one_way(self) -> Self:
         if sum((self.command is not None, self.http is not None, self.tcp)) != 1:
             raise ValueError("give exactly one of `command`, `http` and `tcp: true`")
         return self
@@ -143,7 +150,7 @@ class Service(Model):
     )
 
     @model_validator(mode="after")
-    def _port_to_ask(self) -> Service:
+    def _port_to_ask(self) -> Self:
         if self.health and self.health.command is None and not self.ports:
             raise ValueError("its health is asked on the first of `ports`, and there is none")
         return self

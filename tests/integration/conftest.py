@@ -11,7 +11,7 @@ from scs_build.build.build import BuildResult, Options, build
 from scs_build.build.executor import Executor
 from scs_build.engines.native import NativeEngine
 from scs_build.engines.tools import ToolsTree
-from scs_build.inputs import INPUTS
+from scs_build.inputs.kinds import INPUTS
 from scs_build.plan.graph import Graph
 from scs_build.progress import Silent
 from scs_build.recipes.catalogue import Catalogue

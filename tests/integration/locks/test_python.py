@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from scs_build.errors import FetchError, ResolutionError
-from scs_build.inputs import INPUTS
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import INPUTS
 from scs_build.inputs.locking import Context, Request
 from scs_build.inputs.python.locker import PythonLocker
 from scs_build.progress import Silent

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scs_build.errors import IntegrityError
-from scs_build.inputs import INPUTS
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.deb.deb import control, extract, md5sums
+from scs_build.inputs.kinds import INPUTS
 
 ANY = Artefact("deb", "a", "1", "0" * 64, 1)
 CONTENT = b"content\n"

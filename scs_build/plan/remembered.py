@@ -1,0 +1,72 @@
+"""The keys of a series' images as they were computed before from these very bytes.
+
+Reading recipes and locks costs more than hashing their files. Where nothing changed at all, and every
+result is there, the answer is known without it; in every other case the plan is made in full.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from scs_build.canonical import digest_of, sha256_bytes
+from scs_build.errors import DiskFullError, StoreError
+from scs_build.plan.history import NOTHING, result_of_key
+from scs_build.store.store import Store
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# The code that makes keys from files: a change of it is a change of what is remembered.
+CODE = ("canonical.py", "recipes", "inputs", "locks", "plan")
+
+
+class KnownImage(NamedTuple):
+    """An image of the series and its key."""
+
+    name: str
+    kind: str
+    key: str
+
+
+def fingerprint(root: Path, series: str, platform: str) -> str:
+    """Return what stands for every byte that keys are computed from, the code that does it included."""
+    files = {"recipes": _hashes(root / "images"), "code": [_hashes(PACKAGE / name, ".py") for name in CODE]}
+    return digest_of({"fingerprint": files, "series": series, "platform": platform})
+
+
+def remember_keys(store: Store, mark: str, images: Iterable[KnownImage]) -> None:
+    """Keep the keys of all images of a series under their fingerprint, if the store can be written."""
+    with suppress(OSError, StoreError, DiskFullError):
+        store.put_record(mark, {"images": [list(image) for image in images], "uses": NOTHING})
+
+
+def all_there(store: Store, mark: str) -> list[KnownImage] | None:
+    """Return the images of a series if their keys are remembered and all their results are in the store."""
+    record = store.record(mark)
+    if record is None:
+        return None
+    images = [KnownImage(*line) for line in record["images"]]
+    return images if all(result_of_key(store, image.key) is not None for image in images) else None
+
+
+def _hashes(top: Path, ending: str = "") -> list[tuple[str, str]]:
+    """Return every file at or below `top`, by its path from there, with the hash of its content; sorted."""
+    paths = sorted(path for path in _files(os.fspath(top)) if path.endswith(ending))
+    return [(path.removeprefix(os.fspath(top)), sha256_bytes(_content(path))) for path in paths]
+
+
+def _files(top: str) -> Iterator[str]:
+    if not os.path.isdir(top):  # noqa: PTH112 - strings: a Path per file costs more than its hash
+        yield top
+    for folder, _, names in os.walk(top):
+        yield from (f"{folder}/{name}" for name in names)
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            return stream.read()
+    except OSError as error:  # a link to nowhere: whoever needs the file will say so
+        return f"{error.errno}".encode()
