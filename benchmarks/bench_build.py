@@ -1,142 +1,131 @@
-"""Where the time of building debian -> python -> keystone from artefacts goes.
+"""debian -> python -> keystone from artefacts in the store, against the ordinary tools alone.
 
 Usage: python -m benchmarks.bench_build [--json]
 
-Builds into a fresh store that holds the artefacts, and reports the seconds of each part beside the time
-that hashing and compressing the same layers takes alone in the same run. Parts run side by side, so that
-they add up to more than the whole. Compiling C, and the tree that it needs, is a line of its own. Then a
-changed line in a file of keystone, a plan with nothing to do, peak memory, and the sizes of keystone.
+Builds in a fresh store with nothing built, right after the floor of benchmarks/floor.py ran on the same
+inputs: with what compiles C (its tree and the compiler), and without, the wheels being there. Then a
+changed line in a file of keystone, peak memory, and the sizes of keystone.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import deflate
-
-from scs_build.build.build import BuildResult, Options, build
-from scs_build.engines.native import NativeEngine
+from benchmarks.floor import Floor, compression
+from benchmarks.timing import ROOT, SCS_BUILD, show
+from scs_build.engines.tools import ToolsTree
 from scs_build.plan.graph import Graph
-from scs_build.progress import Silent
+from scs_build.plan.history import result_of
 from scs_build.recipes.catalogue import Catalogue
-from scs_build.recipes.site import load_site
 from scs_build.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
 SERIES = "2026.1"
 IMAGES = ("debian", "python", "keystone")
-CHUNK = 32 << 20
+IMAGE = "keystone"
 
 
-def build_images(store: Store, root: Path = ROOT) -> BuildResult:
+def graph_of(root: Path = ROOT) -> Graph:
     catalogue = Catalogue.load(root)
-    graph = Graph(catalogue, catalogue.series(SERIES), "linux/amd64")
-    options = Options(load_site(), NativeEngine, jobs=os.cpu_count() or 1)
-    result = build(graph, store, IMAGES, options, Silent())
-    assert not result.failures, result.failures
-    return result
+    return Graph(catalogue, catalogue.series(SERIES), "linux/amd64")
 
 
-def fresh_store(store: Store) -> Store:
-    """Return a store that holds every blob of `store` and nothing that was built."""
+def build_images(store: Store, *images: str, root: Path = ROOT) -> dict[str, Any]:
+    """Build as a user does, in a process of its own; return `build --json`, and the seconds of the whole."""
+    output = store.root / "output"
+    command = [*SCS_BUILD, "build", *images, "--json", "--root", root, "-o", output, "--store", store.root]
+    began = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    seconds = time.perf_counter() - began
+    shutil.rmtree(output)
+    return {**json.loads(done.stdout), "process_seconds": seconds}
+
+
+def layers_of(answer: Mapping[str, Any]) -> set[str]:
+    return {layer["digest"] for image in answer["images"] for layer in image["layers"]}
+
+
+@contextmanager
+def fresh_store(store: Store, kept: tuple[str, ...] = ()) -> Iterator[Store]:
+    """Lend a store with the artefacts of `store` and, of what was built, only steps of the kinds `kept`."""
     other = Store(store.root.with_name(f"{store.root.name}-bench-{os.getpid()}"))
     other.prepare()
-    for blob in store.blobs.iterdir():
-        (other.blobs / blob.name).hardlink_to(blob)
-    return other
-
-
-def compression_floor(store: Store, result: BuildResult) -> float:
-    """Return the seconds that hashing and compressing the images' layers takes, nothing else."""
-    digests = {layer["digest"] for image in result.images for layer in image.to_json()["layers"]}
-    tars = [deflated(store.blob(digest)) for digest in digests]
-    began = time.perf_counter()
-    for tar in tars:
-        hashlib.sha256(tar).digest()
-        for start in range(0, len(tar), CHUNK):
-            deflate.gzip_compress(tar[start : start + CHUNK], 6)
-    return time.perf_counter() - began
-
-
-def deflated(path: Path) -> bytes:
-    return subprocess.run(["gzip", "-dc", path], check=True, capture_output=True).stdout
-
-
-def one_line_change(store: Store, work: Path) -> tuple[float, int]:
-    """Return seconds and written layers of a build after a change of one line in a keystone file."""
-    shutil.copytree(ROOT / "images", work / "images")
-    path = work / "images/iaas/keystone/files/uwsgi.ini"
-    path.write_text(f"{path.read_text()}\n# {time.time_ns()}\n")
-    before = {layer["digest"] for i in build_images(store).images for layer in i.to_json()["layers"]}
-    command = [sys.executable, "-m", "scs_build", "build", "keystone", "--json", "--root", str(work)]
-    command += ["-o", str(work / "out"), "--store", str(store.root)]
-    began = time.perf_counter()
-    answer = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
-    seconds = time.perf_counter() - began
-    return seconds, len({layer["digest"] for layer in answer["images"][0]["layers"]} - before)
-
-
-def nothing_to_do(store: Store) -> float:
-    command = [sys.executable, "-m", "scs_build", "plan", "--store", str(store.root)]
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    return time.perf_counter() - began
-
-
-def measure(store: Store) -> dict[str, float]:
-    build_images(store)
-    other = fresh_store(store)
+    steps = {s.name: s for name in IMAGES for s in graph_of().image(name).closure().values()}.values()
+    blobs = {artefact.sha256 for step in steps for artefact in step.artefacts}
+    for step in steps:
+        if step.kind in kept:
+            record = result_of(store, step)
+            assert record is not None
+            other.put_record(step.key, record)
+            blobs.update(record["uses"]["blobs"])
+    for blob in blobs:
+        other.blob(blob).hardlink_to(store.blob(blob))
     try:
-        began = time.perf_counter()
-        result = build_images(other)
-        seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        steps = result.step_seconds
-        wheels = sum(spent for name, spent in steps.items() if name.startswith(("wheel:", "toolchain:")))
-        builder = steps.get("install:python-builder", 0.0)
-        installed = sum(spent for name, spent in steps.items() if name.startswith(("install:", "scaffold")))
-        layers = compression_floor(other, result)
-        change, written = one_line_change(other, other.root / "changed")
-        keystone = next(i for i in result.images if i.name == "keystone").to_json()
-        return {
-            "build_seconds": seconds,
-            "compiling_seconds": wheels + builder,
-            "installing_seconds": installed - builder,
-            "venv_seconds": steps["venv:keystone"],
-            "selecting_seconds": sum(s for name, s in steps.items() if name.startswith("packages:")),
-            "compression_floor_seconds": layers,
-            "peak_memory_bytes": peak,
-            "one_line_change_seconds": change,
-            "one_line_change_layers": written,
-            "nothing_to_do_seconds": nothing_to_do(store),
-            "keystone_unpacked_bytes": keystone["unpacked_bytes"],
-            "keystone_packed_bytes": sum(layer["bytes"] for layer in keystone["layers"]),
-        }
+        yield other
     finally:
         shutil.rmtree(other.root)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true")
-    figures = measure(Store.default())
-    if parser.parse_args().json:
-        print(json.dumps(figures, indent=2))
-    else:
-        for name, value in figures.items():
-            print(f"{name:<28} {value:>16,.2f}")
+def floor_of(store: Store, answer: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the seconds of the parts of the floor."""
+    graph = graph_of()
+    record = result_of(store, graph.tools())
+    assert record is not None
+    tools = ToolsTree(store.tree_path(record["uses"]["trees"][0]))
+    with store.scratch("floor") as work:
+        parts = Floor(graph, store, IMAGE, tools, work).run()
+    return {**parts, "compress": compression(store, layers_of(answer))}
+
+
+def one_line_change(store: Store, built: Mapping[str, Any]) -> tuple[float, int]:
+    """Return seconds and written layers of a build after a change of one line in a keystone file."""
+    work = store.root / "changed"
+    shutil.copytree(ROOT / "images", work / "images")
+    path = work / "images/iaas/keystone/files/uwsgi.ini"
+    path.write_text(f"{path.read_text()}\n# {time.time_ns()}\n")
+    answer = build_images(store, IMAGE, root=work)
+    return answer["process_seconds"], len(layers_of(answer) - layers_of(built))
+
+
+def measure(store: Store) -> dict[str, float]:
+    """Return all figures; needs the images built, so that all artefacts are there."""
+    parts = floor_of(store, build_images(store, *IMAGES))
+    plain = parts["install"] + parts["venv"] + parts["compress"]
+    with fresh_store(store, kept=("wheel",)) as other:
+        without = build_images(other, *IMAGES)["process_seconds"]
+    with fresh_store(store) as other:
+        answer = build_images(other, *IMAGES)
+        change, written = one_line_change(other, answer)
+    complete = answer["process_seconds"]
+    keystone = next(image for image in answer["images"] if image["name"] == IMAGE)
+    return {
+        **{f"floor_{name}_seconds": spent for name, spent in parts.items()},
+        "floor_seconds": plain,
+        "build_seconds": without,
+        "build_ratio (limit 1.5)": without / plain,
+        "floor_with_compiler_seconds": sum(parts.values()),
+        "build_with_compiler_seconds": complete,
+        "build_with_compiler_ratio": complete / sum(parts.values()),
+        "one_line_change_seconds (limit 3)": change,
+        "one_line_change_layers (limit 1)": written,
+        "keystone_unpacked_bytes (limit 200 MB)": keystone["unpacked_bytes"],
+        "keystone_packed_bytes (limit 80 MB)": sum(layer["bytes"] for layer in keystone["layers"]),
+        # Of the largest process: ours, or one that it started.
+        "peak_memory_bytes (limit 1 GiB)": peak_memory(),
+    }
+
+
+def peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
-    main()
+    show("debian -> python -> keystone, nothing built before", measure(Store.default()))

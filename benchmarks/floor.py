@@ -11,12 +11,10 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from pathlib import Path
 
 import deflate
 
-from scs_build.build.build import BuildResult
 from scs_build.build.install import INSTALL, SCAFFOLD
 from scs_build.build.repository import deb_name, repository_files
 from scs_build.build.venv import SYNC
@@ -26,11 +24,11 @@ from scs_build.engines.native import NativeEngine
 from scs_build.engines.spec import STEP_CAPABILITIES, StepSpec
 from scs_build.engines.tools import ToolsTree
 from scs_build.inputs.artefact import Artefact
+from scs_build.oci.layer import CHUNK, LEVEL
 from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
 from scs_build.store.store import Store
 
-CHUNK = 32 << 20
 MOUNTING = (*STEP_CAPABILITIES, "CAP_SYS_ADMIN", "CAP_NET_ADMIN")
 COMPILE_ALL = """
 "$PREFIX/bin/python" -I -m compileall -q -j 2 --invalidation-mode unchecked-hash "$PREFIX/lib" || true
@@ -147,17 +145,14 @@ def unique(artefacts: Iterable[Artefact]) -> list[Artefact]:
     return list({artefact.sha256: artefact for artefact in artefacts}.values())
 
 
-def compression(store: Store, results: Iterable[BuildResult]) -> float:
-    """Return the seconds that hashing and compressing the layers of images takes, in one thread."""
-    images = [image for result in results for image in result.images]
-    digests = {layer["digest"] for image in images for layer in image.to_json()["layers"]}
+def compression(store: Store, digests: Iterable[str]) -> float:
+    """Return the seconds that hashing and compressing layers takes, in one thread."""
     spent = 0.0
-    with ExitStack():
-        for digest in sorted(digests):
-            tar = subprocess.run(["gzip", "-dc", store.blob(digest)], check=True, capture_output=True).stdout
-            began = time.perf_counter()
-            hashlib.sha256(tar).digest()
-            for start in range(0, len(tar), CHUNK):
-                deflate.gzip_compress(tar[start : start + CHUNK], 6)
-            spent += time.perf_counter() - began
+    for digest in sorted(digests):
+        tar = subprocess.run(["gzip", "-dc", store.blob(digest)], check=True, capture_output=True).stdout
+        began = time.perf_counter()
+        hashlib.sha256(tar).digest()
+        for start in range(0, len(tar), CHUNK):
+            deflate.gzip_compress(tar[start : start + CHUNK], LEVEL)
+        spent += time.perf_counter() - began
     return spent
