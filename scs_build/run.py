@@ -7,6 +7,7 @@ import shlex
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,20 +47,22 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     log: IO[bytes] | None = None,
-    stdin: bytes | int = b"",
+    stdin: bytes = b"",
     timeout: float | None = None,
     accept: Collection[int] = (0,),
     started: Callable[[int], None] | None = None,
     line: Callable[[str], None] | None = None,
     attached: bool = False,
+    keep: int | None = None,
 ) -> Completed:
     """Run a program to its end, as a child of the calling thread.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
     file and the result holds none; with `line`, standard output goes there line by line; `attached`
-    programs get the caller's own streams. `stdin` is what the program reads, or a file descriptor.
-    `started` gets the process id as soon as there is one. Statuses outside `accept`, a missing program
-    and a time-out raise `ProgramError` with the command and the end of its output.
+    programs get the caller's own streams. `stdin` is what the program reads. It inherits the descriptor
+    `keep` under the same number. `started` gets the process id as soon as there is one. Statuses outside
+    `accept`, a missing program and a time-out raise `ProgramError` with the command and the end of its
+    output.
     """
     import sh
 
@@ -67,17 +70,17 @@ def run(
     options: dict[str, Any] = {
         "_env": dict(env) if env is not None else clean_environment(),
         "_cwd": os.fspath(cwd) if cwd else None,
-        "_in": stdin,
+        "_in": stdin or _nothing(),
         "_ok_code": list(range(256)),
-        "_tty_out": False,
         "_timeout": timeout,
         "_return_cmd": True,
         "_decode_errors": "replace",
+        "_pass_fds": set() if keep is None else {keep},
+        "_preexec_fn": partial(_prepare, keep, background=started is not None),
         **_streams(log, line, attached=attached),
     }
     if started is not None:
-        # sh lets a program that it does not wait for ignore SIGHUP; ours shall not inherit that.
-        options |= {"_bg": True, "_bg_exc": False, "_preexec_fn": _default_hangup}
+        options |= {"_bg": True, "_bg_exc": False}
     try:
         done = sh.Command(program)(*args, **options)
         if started is not None:
@@ -101,13 +104,24 @@ def run(
 def _streams(log: IO[bytes] | None, line: Callable[[str], None] | None, *, attached: bool) -> dict[str, Any]:
     """Return where a program's streams go, as options of `sh`."""
     if attached:
-        return {"_in": 0, "_out": 1, "_err": 2}
-    streams: dict[str, Any] = {"_out": log.fileno(), "_err": log.fileno()} if log is not None else {}
+        return {"_in": 0, "_out": 1, "_err": 2}  # sh refuses `_tty_out` where `_out` is a terminal
+    streams: dict[str, Any] = {"_tty_out": False}
+    if log is not None:
+        streams |= {"_out": log.fileno(), "_err": log.fileno()}
     return streams | ({"_out": line} if line is not None else {})
 
 
-def _default_hangup() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+@cache
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+def _prepare(keep: int | None, *, background: bool) -> None:
+    """Set, in the forked process, what the program inherits."""
+    if background:  # sh lets what it does not wait for ignore this signal
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if keep is not None:
+        os.set_inheritable(keep, True)
 
 
 def failure(argv: Sequence[str | Path], status: int, output: bytes) -> ProgramError:

@@ -115,8 +115,8 @@ class NativeEngine:
                 self._running.add(leash)
             late.start()
             try:
-                supervised = supervised_argv(self._tools, argv)
-                status = run(supervised, log=stream, stdin=leash.stdin, accept=STATUSES).status
+                supervised = supervised_argv(self._tools, leash, argv)
+                status = run(supervised, log=stream, keep=leash.end, accept=STATUSES).status
             except ProgramError as error:
                 raise EngineError(error.reason, solution="run `scs-build doctor`") from error
             finally:

@@ -13,6 +13,7 @@ from scs_build.inputs.archive import tar_members
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.locking import Context, Request
 from scs_build.inputs.python.distributions import zip_members
+from scs_build.web import new_session, reason_of
 
 if TYPE_CHECKING:
     from scs_build.recipes.models import Artifact
@@ -86,13 +87,18 @@ class UrlLocker:
 
         digest, size = hashlib.sha256(), 0
         try:
-            with requests.get(str(data["url"]), stream=True, timeout=TIMEOUT) as answer:
+            with (
+                new_session() as session,
+                session.get(str(data["url"]), stream=True, timeout=TIMEOUT) as answer,
+            ):
                 answer.raise_for_status()
                 for chunk in answer.iter_content(CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
         except requests.RequestException as error:
-            raise FetchError(f"{item.name} {item.version} could not be fetched: {error}") from error
+            raise FetchError(
+                f"{item.name} {item.version} could not be fetched: {reason_of(error)}"
+            ) from error
         return Artefact("url", item.name, item.version, digest.hexdigest(), size, data=data)
 
 

@@ -16,8 +16,8 @@ STATUSES = range(-64, 256)
 class Health:
     """The healthcheck of one service.
 
-    `argv` returns the command that asks, None while there is nobody to ask. Failures of the first
-    `start_period` do not count, later ones do as soon as there are `retries` of them in a row.
+    `argv` returns the command that asks, None while there is nobody to ask, which is no failure. Failures of
+    the first `start_period` do not count, later ones do as soon as there are `retries` of them in a row.
     """
 
     def __init__(
@@ -41,7 +41,10 @@ class Health:
         started = time.monotonic() + seconds_of(check.start_period)
         pause, failures, healthy = seconds_of(check.start_interval), 0, False
         while not self._stop.wait(pause):
-            problem = self._ask()
+            argv = self._argv()
+            if argv is None:
+                continue
+            problem = self._ask(argv)
             if self._stop.is_set():
                 return
             if problem is None:
@@ -57,11 +60,8 @@ class Health:
                 on_unhealthy(problem)
                 return
 
-    def _ask(self) -> str | None:
+    def _ask(self, argv: list[str]) -> str | None:
         """Return None when the service is well, else the last line of the answer."""
-        argv = self._argv()
-        if argv is None:
-            return "its sandbox is not there"
         try:
             done = run(argv, env=self._environment, timeout=seconds_of(self._check.timeout), accept=STATUSES)
         except ProgramError as error:

@@ -9,28 +9,34 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
+from scs_build.engines.supervise import Leash, supervised_argv
+from scs_build.engines.tools import ToolsTree
 from scs_build.run import run
 
 STATUSES = range(-64, 256)
 POLL_SECONDS = 0.01
 REPEAT_SECONDS = 2.0
+# What is between us and the first process of the sandbox: the supervisor's two processes and bubblewrap.
+ABOVE_INIT = 3
+# The number of the command in the sandbox, where bubblewrap itself has the first.
+COMMAND = 2
 
 
 class SandboxProcess:
-    """A command in a sandbox, started at once.
+    """A sandbox (the argument list of bubblewrap), started at once and ended at the latest with us.
 
-    The sandbox dies with the thread that starts it, so that each has a thread which does nothing else. It
-    is told to end by a signal to the command itself: bubblewrap passes none on. `on_end` gets the status
-    (128 + n after signal n) in that thread. Its streams go to `log`, or standard output to `line` and
-    standard error to `stderr`, or both are the caller's.
+    It is told to end by a signal to the command itself: bubblewrap passes none on. `on_end` gets the status
+    (128 + n after signal n) in a thread of the sandbox. Its streams go to `log`, or standard output to `line`
+    and standard error to `stderr`, or all of them are the caller's.
     """
 
     def __init__(
         self,
+        tools: ToolsTree,
         argv: Sequence[str],
         environment: Mapping[str, str],
         log: Path | None = None,
@@ -39,13 +45,13 @@ class SandboxProcess:
     ) -> None:
         self._ended: Future[int] = Future()
         self._started: Future[int] = Future()
-        self._handle = -1
+        self._leash = Leash()
         self.stderr = b""
-        self._argv, self._environment, self._log, self._line = argv, environment, log, line
+        self._argv = supervised_argv(tools, self._leash, argv)
+        self._environment, self._log, self._line = environment, log, line
         if on_end:
             self._ended.add_done_callback(lambda ended: on_end(-1 if ended.exception() else ended.result()))
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Return the status of the command, None when it has not ended within `timeout` seconds."""
@@ -58,12 +64,15 @@ class SandboxProcess:
 
     def init(self) -> int | None:
         """Return the first process of the sandbox, which has all its namespaces; None when there is none."""
-        return next(iter(children(self._pid())), None)
+        pid: int | None = self._started.result()
+        for _ in range(ABOVE_INIT):
+            pid = next(iter(children(pid)), None) if pid else None
+        return pid
 
     def command(self) -> int | None:
         """Return the process that was asked for; None before it is there and after it ended."""
         init = self.init()
-        return next(iter(children(init)), None) if init else None
+        return next((pid for pid in children(init) if _number_inside(pid) == COMMAND), None) if init else None
 
     def memory(self) -> int:
         """Return the bytes of memory of all processes inside, shared pages counted by share."""
@@ -90,42 +99,26 @@ class SandboxProcess:
 
     def kill(self) -> None:
         """End the sandbox and everything in it at once."""
-        with suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-
-    def _pid(self) -> int:
-        return self._started.result()
+        self._leash.cut()
 
     def _run(self) -> None:
         try:
-            status = self._run_in(self._log.open("ab") if self._log else None)
+            with self._leash, self._log.open("ab") if self._log else nullcontext() as log:
+                status = self._run_in(log)
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             if not self._started.done():
                 self._started.set_result(0)
             self._ended.set_exception(error)
         else:
             self._ended.set_result(128 - status if status < 0 else status)
-        finally:
-            handle, self._handle = self._handle, -1
-            if handle >= 0:
-                os.close(handle)
 
     def _run_in(self, log: IO[bytes] | None) -> int:
-        def started(pid: int) -> None:
-            with suppress(ProcessLookupError):  # it ended already
-                self._handle = os.pidfd_open(pid)
-            self._started.set_result(pid)
-
-        try:
-            done = run(
-                self._argv, env=self._environment, log=log, line=self._line, attached=not (log or self._line),
-                accept=STATUSES, started=started,
-            )  # fmt: skip
-            self.stderr = done.stderr
-            return done.status
-        finally:
-            if log:
-                log.close()
+        done = run(
+            self._argv, env=self._environment, log=log, line=self._line, attached=not (log or self._line),
+            keep=self._leash.end, accept=STATUSES, started=self._started.set_result,
+        )  # fmt: skip
+        self.stderr = done.stderr
+        return done.status
 
 
 def children(pid: int) -> list[int]:
@@ -143,6 +136,14 @@ def descendants(pid: int) -> Iterator[int]:
     for child in children(pid):
         yield child
         yield from descendants(child)
+
+
+def _number_inside(pid: int) -> int:
+    """Return the number of a process in its own PID namespace; 0 when it is gone."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), 0)
+    return 0
 
 
 def _proportional(pid: int) -> int:

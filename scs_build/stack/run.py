@@ -125,8 +125,7 @@ def inner_argv(folder: Path) -> list[str]:
 
 def _run_inside(argv: list[str], tools: ToolsTree, progress: Progress) -> dict[str, Any]:
     listener = _Listener(progress)
-    # A session of its own: an interrupt of the terminal must not end bubblewrap before the services.
-    process = SandboxProcess(tools.argv("setsid", *argv), _environment(), line=listener.take)
+    process = SandboxProcess(tools, argv, _environment(), line=listener.take)
     try:
         status = process.wait()
     except BaseException:

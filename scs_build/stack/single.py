@@ -58,10 +58,10 @@ def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: 
     if os.geteuid() != 0:
         raise EngineError("running images needs root", solution="run scs-build as root")
     sandbox = sandbox_of(image, wish, writable)
-    # A session of its own: an interrupt of the terminal must reach the program as SIGTERM, not bubblewrap.
-    argv = tools.argv("setsid", *sandbox_argv(tools, sandbox))
     with one_interrupt():
-        process = SandboxProcess(argv, {**image.environment, **wish.environment})
+        process = SandboxProcess(
+            tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment}
+        )
         try:
             status = process.wait()
         except KeyboardInterrupt:

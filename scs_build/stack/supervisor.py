@@ -14,7 +14,7 @@ from queue import Empty, Queue
 from scs_build.engines.sandbox import enter_argv, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import CheckFailed
-from scs_build.stack.compose import Compose, Service, seconds_of
+from scs_build.stack.compose import Compose, Dependency, Service, seconds_of
 from scs_build.stack.health import Health
 from scs_build.stack.launch import Launch
 from scs_build.stack.processes import SandboxProcess
@@ -46,6 +46,7 @@ class Running:
     process: SandboxProcess
     began: float
     health: Health | None = None
+    healthy: bool = False
     status: int | None = None
     seconds: float | None = None
     stopped: dict[str, object] = field(default_factory=dict)
@@ -138,9 +139,15 @@ class Supervisor:
 
     def _may_start(self, name: str) -> bool:
         return all(
-            other in self.running and (dependency.condition == "service_started" or self._is_ready(other))
+            other in self.running and self._fulfils(self.running[other], dependency)
             for other, dependency in self._services[name].depends_on.items()
         )
+
+    @staticmethod
+    def _fulfils(running: Running, dependency: Dependency) -> bool:
+        if dependency.condition == "service_completed_successfully":
+            return running.status == 0
+        return dependency.condition == "service_started" or running.healthy
 
     def _is_ready(self, name: str) -> bool:
         return name in self.running and self.running[name].seconds is not None
@@ -148,9 +155,9 @@ class Supervisor:
     def _start_one(self, name: str) -> None:
         launch = self._prepare(name)
         self._tell(name, "started", 0.0)
-        argv = sandbox_argv(self._tools, launch.sandbox)
         process = SandboxProcess(
-            argv,
+            self._tools,
+            sandbox_argv(self._tools, launch.sandbox),
             launch.environment,
             self._log(name),
             lambda status: self._events.put(Event(name, ENDED, status)),
@@ -167,14 +174,17 @@ class Supervisor:
             self._ready(name)
 
     def _test_argv(self, launch: Launch, process: SandboxProcess) -> list[str] | None:
-        pid = process.init()
+        # With a command in it, its mounts are complete.
+        pid = process.init() if process.command() else None
         return enter_argv(self._tools, launch.sandbox, pid, launch.test) if pid else None
 
     def _take(self, event: Event) -> None:
         name = event.service
         running = self.running[name]
         if event.kind == READY:
-            self._ready(name)
+            running.healthy = True
+            if name not in self._steps:
+                self._ready(name)
         elif event.kind == UNHEALTHY:
             raise self._failure(name, f"is not healthy: {event.text or 'its check gave no answer'}")
         else:

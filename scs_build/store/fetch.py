@@ -13,10 +13,14 @@ from scs_build.errors import FetchError, IntegrityError, OfflineError
 from scs_build.progress import Progress, Silent
 from scs_build.store.fetcher import Download, Failure, Fetcher
 from scs_build.store.store import Store
-from scs_build.store.transport import Patience, new_session
+from scs_build.store.transport import Patience
 from scs_build.store.usage import human
+from scs_build.web import new_session
 
 __all__ = ["Download", "Fetched", "Patience", "fetch"]
+
+# So many failures are told one by one: when a source is down, all that follow say the same.
+TOLD = 8
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ def _offline(missing: Sequence[Download], total: int) -> OfflineError:
 
 
 def _error(failures: Sequence[Failure], wanted: int) -> FetchError | IntegrityError:
-    listing = "\n".join(str(failure) for failure in failures)
+    told = sorted(failures, key=lambda failure: not failure.wrong)[:TOLD]
+    more = [f"and {len(failures) - TOLD} more"] if len(failures) > TOLD else []
+    listing = "\n".join([*map(str, told), *more])
     text = f"artefacts that could not be fetched: {len(failures)} of {wanted}:\n{listing}"
     if any(failure.wrong for failure in failures):
         return IntegrityError(text, solution="do not trust the source that serves other bytes; name another")

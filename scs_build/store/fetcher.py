@@ -15,7 +15,8 @@ from scs_build.errors import ScsBuildError
 from scs_build.progress import Task
 from scs_build.store.part import Part, open_part
 from scs_build.store.store import Store
-from scs_build.store.transport import Patience, RangeError, SourceError, open_source, reason_of, shown
+from scs_build.store.transport import Patience, RangeError, SourceError, open_source
+from scs_build.web import reason_of, shown
 
 if TYPE_CHECKING:
     import requests

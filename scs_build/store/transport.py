@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
+
+from scs_build.web import reason_of
 
 if TYPE_CHECKING:
     import requests
@@ -58,23 +59,6 @@ class Body:
     offset: int
     total: int | None
     pieces: Iterator[bytes]
-
-
-def shown(url: str) -> str:
-    """Return an address as it may be printed: without a password and a query, which may hold a token."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def new_session() -> requests.Session:
-    """Return a session that keeps connections; proxies, CA bundle and netrc come from the environment."""
-    import requests
-
-    session = requests.Session()
-    # requests knows REQUESTS_CA_BUNDLE itself and prefers it; OpenSSL's own variable it does not.
-    if bundle := os.environ.get("SSL_CERT_FILE"):
-        session.verify = bundle
-    return session
 
 
 @contextmanager
@@ -168,22 +152,3 @@ def _pieces(response: requests.Response, patience: Patience) -> Iterator[bytes]:
                 reason = f"stalled: {received} bytes in {elapsed:.0f} s"
                 raise SourceError(reason, again=True, unreachable=True)
             began, received = time.monotonic(), 0
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the innermost cause in a few words, instead of the names of five wrapped exceptions."""
-    import requests
-    import urllib3
-
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "timed out"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return "the host name is not known"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, requests.ConnectionError | urllib3.exceptions.ProtocolError):
-        return "the connection broke off"
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
 
 from scs_build.errors import FetchError
+from scs_build.web import new_session, reason_of, shown
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 TIMEOUT = (10, 60)
@@ -23,7 +24,7 @@ def file_urls(indices: tuple[str, ...], project: str, sha256: str) -> Iterator[s
         try:
             url = _project(base, project).get(sha256)
         except OSError as error:  # what requests raises
-            failures.append(str(error))
+            failures.append(f"{shown(base)}: {reason_of(error)}")
         else:
             if url:
                 yield url
@@ -34,10 +35,9 @@ def file_urls(indices: tuple[str, ...], project: str, sha256: str) -> Iterator[s
 @lru_cache(maxsize=1024)
 def _project(base: str, project: str) -> dict[str, str]:
     """Return the URLs of a project's files by sha256 (PEP 691, else PEP 503)."""
-    import requests
-
     address = f"{base}/{project}/"
-    answer = requests.get(address, headers={"Accept": ACCEPT}, timeout=TIMEOUT)
+    with new_session() as session:
+        answer = session.get(address, headers={"Accept": ACCEPT}, timeout=TIMEOUT)
     answer.raise_for_status()
     if "json" in answer.headers.get("Content-Type", ""):
         files = [file for file in answer.json()["files"] if "sha256" in file["hashes"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -23,12 +24,17 @@ from scs_build.progress import Silent
 from scs_build.recipes.component import Component
 from scs_build.recipes.models import DebianChannel, Python, PythonChannel, Recipe, Series
 from scs_build.recipes.site import Site
+from scs_build.run import run
 
 SERIES = Series(
     format=1, name="2026.1", released="2026-04-01",
     debian=DebianChannel(release="testing", suites=("testing",)),
     python=PythonChannel(version="3.13", manylinux="2_41", prefix="/venv"), constraints="constraints.txt",
     components={"service": "~=2.0"},
+)  # fmt: skip
+CERTIFICATE = (
+    "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
 )  # fmt: skip
 JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -211,6 +217,24 @@ def test_a_file_is_found_again_by_its_hash(locker: PythonLocker, index: Index, h
     site = Site(python=(f"http://127.0.0.1:{index.server_port}/{'html' if html else 'simple'}",))
     (url,) = INPUTS["wheel"].urls(line, site)
     assert url.endswith("/files/library-1.1-py3-none-any.whl")
+
+
+def test_one_variable_names_a_sites_own_authority(
+    locker: PythonLocker, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = locker.lock(request("library"))
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    run([*CERTIFICATE, "-keyout", key, "-out", certificate])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    index.socket = context.wrap_socket(index.socket, server_side=True)
+    site = Site(python=(f"https://127.0.0.1:{index.server_port}/simple",))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(FetchError, match="certificate verify failed"):
+        list(INPUTS["wheel"].urls(line, site))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert len(list(INPUTS["wheel"].urls(line, site))) == 1
 
 
 def test_an_index_that_does_not_answer_is_an_error_of_the_infrastructure() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.errors import CheckFailed
+from scs_build.errors import CheckFailed, ProgramError
 from scs_build.stack.processes import descendants
 from scs_build.stack.run import StackRun
 from scs_build.store.store import Store
@@ -18,6 +18,7 @@ from tests.integration.conftest import ROOT
 
 RunSmall = Callable[[str], StackRun]
 PYTHON = "/usr/bin/python3"
+INNER = "\0".join((sys.executable, "-m", "scs_build.stack.inside")).encode()
 
 
 def service(name: str, code: str, more: str = "") -> str:
@@ -63,6 +64,24 @@ def test_a_service_that_does_not_end_is_killed_and_that_fails_the_run(run_small:
     check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/deaf')\"], start_interval: 10ms}}"
     with pytest.raises(CheckFailed, match="deaf did not end"):
         run_small(service("deaf", code, f"{check}\n    tmpfs: [/tmp]\n    stop_grace_period: 100ms"))
+
+
+def test_a_step_has_to_end_also_when_it_was_healthy_before(run_small: RunSmall, tmp_path: Path) -> None:
+    code = (
+        "import os, time\n"
+        "while not os.path.exists('/tmp/asked'):\n"
+        "    time.sleep(0.01)\n"
+        "time.sleep(1)\n"
+        "raise SystemExit(3)"
+    )
+    check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/asked', 'w')\"], start_interval: 10ms}}"
+    with pytest.raises(CheckFailed, match="step ended with status 3"):
+        run_small(
+            service("step", code, f"{check}\n    tmpfs: [/tmp]")
+            + "\n\n"
+            + service("last", "pass", "depends_on: {step: {condition: service_completed_successfully}}")
+        )
+    assert not (tmp_path / "logs/last.log").exists()
 
 
 def test_a_service_can_write_only_where_its_file_says(run_small: RunSmall) -> None:
@@ -119,6 +138,14 @@ def test_killing_the_runner_leaves_no_process_and_no_mount(
         time.sleep(0.02)
     assert left == []
     assert str(store.root) not in Path("/proc/mounts").read_text()
+
+
+def test_killing_the_inner_process_ends_the_run_with_an_error(proving: subprocess.Popen[bytes]) -> None:
+    below = list(descendants(proving.pid))
+    inner = next(pid for pid in below if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(INNER))
+    os.kill(inner, signal.SIGKILL)
+    assert proving.wait() == ProgramError.exit_code
+    assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
 
 
 def test_an_interrupt_ends_the_services_first(proving: subprocess.Popen[bytes], tmp_path: Path) -> None:

@@ -3,7 +3,10 @@ import signal
 import subprocess
 import sys
 import time
+from io import FileIO
 from pathlib import Path
+
+import pytest
 
 from scs_build.store.store import Store
 from tests.integration.conftest import ROOT
@@ -49,6 +52,49 @@ def test_a_service_ends_well_when_interrupted(store: Store, images: object, tmp_
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
     assert "Shutdown complete" in log.read_text()
+
+
+# Tells what it reads, then waits for its end and tells of that too.
+TALKER = """
+import os, signal, sys, time
+def end(number, frame):
+    os.write(1, b"told %d" % number)
+    time.sleep(0.2)
+    os.write(1, b" and done")
+    raise SystemExit(3)
+signal.signal(signal.SIGTERM, end)
+print("ready" if sys.stdin.isatty() else "no terminal", flush=True)
+print(input().upper(), flush=True)
+while True: time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("how", ["^C", "SIGTERM"])
+def test_a_program_talks_with_a_terminal_and_ends_in_its_own_time(
+    store: Store, images: object, how: str
+) -> None:
+    ours, its = os.openpty()
+    argv = ["setsid", "--ctty", *command(store, "python", "--", "/usr/bin/python3", "-c", TALKER)]
+    with (
+        FileIO(ours, "r+") as terminal,
+        subprocess.Popen(argv, stdin=its, stdout=its, stderr=its) as run,
+    ):
+        os.close(its)
+        wait_for(terminal, b"ready")
+        terminal.write(b"hello\n")
+        wait_for(terminal, b"HELLO")
+        if how == "^C":
+            terminal.write(b"\x03")
+        else:
+            run.send_signal(signal.SIGTERM)
+        wait_for(terminal, b"told 15 and done")
+        assert run.wait() == 3
+
+
+def wait_for(terminal: FileIO, text: bytes) -> None:
+    seen = b""
+    while text not in seen:
+        seen += terminal.read(1024)  # raises OSError when everybody else has closed it
 
 
 def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:

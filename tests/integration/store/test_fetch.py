@@ -187,6 +187,15 @@ def test_sources_that_cannot_be_told_are_a_failed_source(store: Store, mirror: M
         fetch(store, [Download(SHA256, len(CONTENT), "x", urls)], patience=QUICK)
 
 
+def test_many_failures_are_counted_and_few_told(store: Store) -> None:
+    gone = [Download(sha256_bytes(b"%d" % n), 1, f"number {n}", lambda: ["gopher://x"]) for n in range(20)]
+    with pytest.raises(FetchError) as caught:
+        fetch(store, gone, patience=QUICK)
+    assert "20 of 20" in caught.value.reason
+    assert caught.value.reason.endswith("\nand 12 more")
+    assert caught.value.reason.count("number ") == 8
+
+
 def test_an_error_in_our_own_code_reaches_the_caller(store: Store) -> None:
     def urls() -> Iterable[str]:
         raise KeyError("bug")

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+import requests
 
-from scs_build.store.transport import new_session, shown
+from scs_build.web import new_session, reason_of, shown
 
 
 def bundle_in_use() -> object:
@@ -42,3 +43,16 @@ def test_the_sites_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_addresses_are_shown_without_secrets(url: str, text: str) -> None:
     assert shown(url) == text
+
+
+def test_a_status_is_told_without_the_address() -> None:
+    answer = requests.Response()
+    answer.status_code, answer.reason, answer.url = (
+        503,
+        "Service Unavailable",
+        "https://me:secret@example.org/",
+    )
+    with pytest.raises(requests.HTTPError) as caught:
+        answer.raise_for_status()
+    assert "secret" in str(caught.value)
+    assert reason_of(caught.value) == "status 503 Service Unavailable"
