@@ -107,6 +107,34 @@ class UnknownNameError(InputError):
     meaning = "a name that does not exist was asked for"
 
 
+class AddressError(InputError):
+    """What should name a registry, a repository or a tag does not."""
+
+    exit_code = 18
+    meaning = "the name of a registry, a repository or a tag is not valid"
+
+
+class TagError(InputError):
+    """A tag stands for another image, and nobody asked to move it."""
+
+    exit_code = 19
+    meaning = "a tag stands for another image, and moving it was not asked for"
+
+
+class AccessError(InputError):
+    """A registry refuses access: credentials are missing or do not suffice."""
+
+    exit_code = 20
+    meaning = "a registry refuses access"
+
+
+class TrustError(InputError):
+    """Nothing proves that a registry is the one that it claims to be."""
+
+    exit_code = 21
+    meaning = "a registry's certificate is not trusted"
+
+
 class ResultError(ScsBuildError):
     """What was made is not what it must be."""
 
@@ -157,10 +185,10 @@ class FetchError(InfrastructureError):
 
 
 class IntegrityError(InfrastructureError):
-    """A source delivered other bytes than the lock names."""
+    """A source delivered other bytes than the lock or the manifest names."""
 
     exit_code = 42
-    meaning = "a source delivered other bytes than the lock names"
+    meaning = "a source delivered other bytes than the lock or the manifest names"
 
 
 class StoreError(InfrastructureError):
@@ -196,6 +224,13 @@ class OfflineError(InfrastructureError):
 
     exit_code = 47
     meaning = "something is not in the store and --offline was given"
+
+
+class RegistryError(InfrastructureError):
+    """A registry cannot be reached, or failed."""
+
+    exit_code = 48
+    meaning = "a registry cannot be reached, or failed"
 
 
 EXIT_USAGE = 2

@@ -52,17 +52,18 @@ def run(
     accept: Collection[int] = (0,),
     started: Callable[[int], None] | None = None,
     line: Callable[[str], None] | None = None,
+    talk: Callable[[str], None] | None = None,
     attached: bool = False,
     keep: int | None = None,
 ) -> Completed:
     """Run a program to its end, as a child of the calling thread.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
-    file and the result holds none; with `line`, standard output goes there line by line; `attached`
-    programs get the caller's own streams. `stdin` is what the program reads. It inherits the descriptor
-    `keep` under the same number. `started` gets the process id as soon as there is one. Statuses outside
-    `accept`, a missing program and a time-out raise `ProgramError` with the command and the end of its
-    output.
+    file and the result holds none; with `line`, standard output goes there line by line, with `talk`
+    standard error; `attached` programs get the caller's own streams. `stdin` is what the program reads. It
+    inherits the descriptor `keep` under the same number. `started` gets the process id as soon as there is
+    one. Statuses outside `accept`, a missing program and a time-out raise `ProgramError` with the command
+    and the end of its output.
     """
     import sh
 
@@ -77,7 +78,7 @@ def run(
         "_decode_errors": "replace",
         "_pass_fds": set() if keep is None else {keep},
         "_preexec_fn": partial(_prepare, keep, background=started is not None),
-        **_streams(log, line, attached=attached),
+        **_streams(log, line, talk, attached=attached),
     }
     if started is not None:
         options |= {"_bg": True, "_bg_exc": False}
@@ -101,14 +102,21 @@ def run(
     return Completed(status, stdout, stderr)
 
 
-def _streams(log: IO[bytes] | None, line: Callable[[str], None] | None, *, attached: bool) -> dict[str, Any]:
+def _streams(
+    log: IO[bytes] | None,
+    line: Callable[[str], None] | None,
+    talk: Callable[[str], None] | None,
+    *,
+    attached: bool,
+) -> dict[str, Any]:
     """Return where a program's streams go, as options of `sh`."""
     if attached:
         return {"_in": 0, "_out": 1, "_err": 2}  # sh refuses `_tty_out` where `_out` is a terminal
     streams: dict[str, Any] = {"_tty_out": False}
     if log is not None:
         streams |= {"_out": log.fileno(), "_err": log.fileno()}
-    return streams | ({"_out": line} if line is not None else {})
+    told = {"_out": line, "_err": talk}
+    return streams | {name: listener for name, listener in told.items() if listener is not None}
 
 
 @cache

@@ -32,6 +32,8 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "Run a command or a service of a built image."),
     "manifest": Entry("manifest", "Write the manifest of all images of a series and print it."),
     "verify": Entry("verify", "Check that images are what a manifest says."),
+    "push": Entry("push", "Put images into a registry, by digest."),
+    "pull": Entry("pull", "Fetch the images of a manifest from a registry, by digest."),
     "prove": Entry("prove", "Start the stack and use it as a client would."),
     "schema": Entry("schema", "Print the JSON schema of a file that people write."),
     "store": Entry("store", "Look after the store of fetched and built content."),

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from scs_build.stack.run import StackRun
 
 
-def tools_of(session: Session, graph: Graph) -> ToolsTree:
-    """Return the tools tree; it is fetched and unpacked when the store does not hold it."""
+def tools_of(session: Session, graph: Graph, group: str = "core") -> ToolsTree:
+    """Return a group of the tools tree; it is fetched and unpacked when the store does not hold it."""
     from scs_build.build.build import fetch_for
     from scs_build.build.executor import Executor
     from scs_build.engines.tools import ToolsTree
     from scs_build.plan.history import result_of
     from scs_build.plan.plan import Plan, PlannedImage, PlannedStep
 
-    step = graph.tools()
+    step = graph.tools(group)
     record = result_of(session.store, step)
     if record is None:
         image = PlannedImage(step.subject, "tools", step, (PlannedStep(step, ()),))

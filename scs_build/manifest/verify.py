@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from scs_build.canonical import sha256_bytes, sha256_file
+from scs_build.canonical import sha256_bytes
 from scs_build.manifest.manifest import Manifest, ManifestImage, content_digest
-from scs_build.oci.layout import blob_path
+from scs_build.oci.layout import blob_path, blob_problem
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -28,7 +28,7 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
         )
     wanted = dict.fromkeys(blob for image in manifest.content.images for blob in _blobs(image, layout))
     with ThreadPoolExecutor(jobs) as pool:
-        wrong = dict(zip(wanted, pool.map(lambda digest: _wrong(layout, digest), wanted), strict=True))
+        wrong = dict(zip(wanted, pool.map(lambda digest: blob_problem(layout, digest), wanted), strict=True))
     for image in manifest.content.images:
         problems += [f"{image.name}: {wrong[blob]}" for blob in _blobs(image, layout) if wrong[blob]]
         problems += [f"{image.name}: {text}" for text in _inconsistent(image, layout)]
@@ -67,17 +67,6 @@ def _layers(document: dict[str, Any]) -> list[tuple[Any, Any]]:
     layers = document.get("layers")
     found = [layer for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
     return [(layer.get("digest"), layer.get("size")) for layer in found]
-
-
-def _wrong(layout: Path, digest: str) -> str | None:
-    path = blob_path(layout, digest)
-    try:
-        found = f"sha256:{sha256_file(path)}"
-    except FileNotFoundError:
-        return f"{digest} is not in the layout"
-    except OSError as error:
-        return f"{digest} cannot be read: {error.strerror}"
-    return None if found == digest else f"the file of {digest} has the digest {found}"
 
 
 def _inconsistent(image: ManifestImage, layout: Path) -> list[str]:

@@ -68,9 +68,29 @@ def reference(descriptor: Mapping[str, Any]) -> str | None:
     return name
 
 
+def has_reference(directory: Path, name: str, digest: str) -> bool:
+    """Return whether a layout is there in which `name` stands for the image `digest`."""
+    if not (directory / "index.json").exists():
+        return False
+    found = (entry for entry in read_layout(directory)["manifests"] if reference(entry) == name)
+    return any(entry.get("digest") == digest for entry in found)
+
+
 def blob_path(directory: Path, digest: str) -> Path:
     """Return where a layout keeps the blob `sha256:<hex>`."""
     return directory / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def blob_problem(directory: Path, digest: str) -> str | None:
+    """Read the blob of a layout and return what is wrong with it; None when it holds what its digest says."""
+    path = blob_path(directory, digest)
+    try:
+        found = f"sha256:{sha256_file(path)}"
+    except FileNotFoundError:
+        return f"{digest} is not in the layout"
+    except OSError as error:
+        return f"{digest} cannot be read: {error.strerror}"
+    return None if found == digest else f"the file of {digest} has the digest {found}"
 
 
 def _digest(image: Image | str) -> str:

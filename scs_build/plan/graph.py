@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
-from scs_build.errors import RecipeError
+from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.files import lock_path, read_lock
 from scs_build.locks.models import Lock
@@ -19,6 +19,8 @@ from scs_build.recipes.models import Series, User
 NOT_SHAPING = ("bubblewrap",)
 TOOLS = "tools"
 SCAFFOLD = "scaffold"
+# The group of the tools tree that builds; the others are trees of their own, fetched when first needed.
+CORE = "core"
 
 
 def fact(value: object) -> str:
@@ -62,11 +64,18 @@ class Graph:
         """Return the image's ancestors, oldest first, and itself."""
         return tuple(self.catalogue.component(part) for part in self.catalogue.lineage(name))
 
-    def _tools(self) -> Step:
+    def _tools(self, group: str = CORE) -> Step:
+        """The tree of one group of tools: each group is closed in itself, so none changes another's key."""
         component = self._single(TOOLS)
         lock = self.lock(component.name)
-        core = tuple(a for a in lock.artefacts if a.data.get("group", "core") == "core")
-        return self._step(TOOLS, component, artefact_facts(core), artefacts=core)
+        chosen = tuple(a for a in lock.artefacts if a.data.get("group", CORE) == group)
+        if not chosen:
+            raise LockError(
+                f"the lock of {component.name} has no group {group}",
+                solution=f"run: scs-build lock {component.name} --series {self.series.name}",
+            )
+        step = self._step(TOOLS, component, artefact_facts(chosen), artefacts=chosen)
+        return step if group == CORE else replace(step, name=f"{TOOLS}:{group}")
 
     def _single(self, kind: str) -> Component:
         found = [c for c in self.catalogue.components.values() if c.recipe.kind == kind]

@@ -28,6 +28,9 @@ SERIES = r"^\d{4}\.\d$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 PYTHON = r"^3\.\d+$"
 GLIBC = r"^2_\d+$"
+# A domain, an address of four numbers or an IPv6 address in brackets; then, where not the usual one, a port.
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+REGISTRY = rf"^({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?$"
 
 # What the loader says about a value that does not match.
 PATTERN_MEANING = {
@@ -45,6 +48,7 @@ PATTERN_MEANING = {
     DATE: 'a date such as "2026-04-01"',
     PYTHON: 'a Python version such as "3.13"',
     GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
+    REGISTRY: "the host of a registry, with the port where it has its own (registry.example.org:5000)",
 }
 
 _PATTERN_WORDS = "pattern; `*` within a name, `**` over folders, `{a,b}` one of several"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from scs_build.errors import SiteError
 from scs_build.recipes.loader import load
-from scs_build.recipes.models import Model
+from scs_build.recipes.models import REGISTRY, AbsolutePath, Model
 
 SYSTEM_FILE = Path("/etc/scs-build/site.yaml")
 SCHEMES = ("http", "https", "file")
@@ -26,16 +26,36 @@ def _base_url(text: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+RegistryHost = Annotated[str, StringConstraints(pattern=REGISTRY)]
+
+
+class Registry(Model):
+    """How one registry is reached; credentials are where `skopeo login` and `docker login` put them."""
+
+    ca: AbsolutePath | None = Field(None, description="file with the certificates of its authority (PEM)")
+    certificates: AbsolutePath | None = Field(
+        None, description="folder with authorities (*.crt) and our own certificate (*.cert, *.key)"
+    )
+    plain_http: bool = Field(False, description="it has no TLS: nothing is secret, nobody is who they say")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.ca) + bool(self.certificates) + self.plain_http > 1:
+            raise ValueError("only one of `ca`, `certificates` and `plain_http` can be")
+        return self
 
 
 class Site(Model):
-    """Mirrors and indices of a site, tried in order. Empty: what the tools use by default."""
+    """Mirrors and indices of a site, tried in order, and its registries. Empty: the defaults of the tools."""
 
     format: Literal[1] = Field(1, description="version of this file format")
     debian: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian mirrors")
     debian_security: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian's security archive")
     debian_snapshot: tuple[BaseUrl, ...] = Field((), description="base URLs of dated archives of Debian")
     python: tuple[BaseUrl, ...] = Field((), description="base URLs of Python indices (simple API)")
+    registries: dict[RegistryHost, Registry] = Field(
+        default_factory=dict, description="registries that are not reached in the usual way, by host[:port]"
+    )
 
 
 def site_file() -> Path | None:

@@ -1,0 +1,60 @@
+"""`scs-build push`: images into a registry, by digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scs_build.cli.common import images_argument, layout_of, output_option
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.registries import (
+    access_options,
+    manifest_option,
+    place_option,
+    read_wanted,
+    skopeo_for,
+    tell,
+    wanted_of,
+)
+
+if TYPE_CHECKING:
+    from scs_build.oci.registry.access import Access
+    from scs_build.oci.registry.address import Place
+
+
+@click.command()
+@images_argument
+@place_option("--to", "SCS_BUILD_PUSH_TO", "Where images go: IMAGE becomes REGISTRY/NAMESPACE/IMAGE.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag for the images; else the series.")
+@click.option(
+    "--move-tag", is_flag=True, help="Move tags that stand for other images; else they are an error."
+)
+@manifest_option
+@output_option
+@access_options
+@session_options("series", "jobs")
+def command(
+    session: Session, images: tuple[str, ...], place: Place, tags: tuple[str, ...], move_tag: bool,
+    manifest: Path | None, output: Path, access: Access,
+) -> None:  # fmt: skip
+    """Put images into a registry: exactly the digests of a manifest.
+
+    Copies from the OCI layout in the output folder what the registry does not have yet, reads it back by
+    digest, and only then lets the tags stand for it. A second run sends nothing; an interrupted one goes on
+    where it was. Credentials are those of `skopeo login` or `docker login` ($REGISTRY_AUTH_FILE).
+    """
+    from scs_build.oci.registry.address import read_tag
+    from scs_build.oci.registry.push import push
+
+    for tag in tags:
+        read_tag(tag)
+    found = read_wanted(session, manifest, output)
+    wanted = wanted_of(found, images)
+    with skopeo_for(session, place, access) as skopeo:
+        outcome = push(
+            wanted, layout_of(output), place, tags or (found.content.series,), skopeo,
+            move_tags=move_tag, jobs=session.jobs, progress=session.progress,
+        )  # fmt: skip
+    tell(session, outcome, "sent", {"registry": str(place), "manifest": found.digest})

@@ -1,0 +1,1 @@
+"""Images between layouts and registries, by digest; skopeo moves the bytes."""
