@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "verify": Entry("verify", "Check that images are what a manifest says."),
     "push": Entry("push", "Put images into a registry, by digest."),
     "pull": Entry("pull", "Fetch the images of a manifest from a registry, by digest."),
+    "load": Entry("load", "Put images into the Docker daemon."),
     "prove": Entry("prove", "Start the stack and use it as a client would."),
     "schema": Entry("schema", "Print the JSON schema of a file that people write."),
     "store": Entry("store", "Look after the store of fetched and built content."),

@@ -15,6 +15,7 @@ from scs_build.cli.registries import (
     place_option,
     read_wanted,
     skopeo_for,
+    tag_options,
     tell,
     wanted_of,
 )
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @images_argument
 @place_option("--to", "SCS_BUILD_PUSH_TO", "Where images go: IMAGE becomes REGISTRY/NAMESPACE/IMAGE.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag for the images; else the series.")
-@click.option(
-    "--move-tag", is_flag=True, help="Move tags that stand for other images; else they are an error."
-)
+@tag_options
 @manifest_option
 @output_option
 @access_options
@@ -45,11 +43,8 @@ def command(
     digest, and only then lets the tags stand for it. A second run sends nothing; an interrupted one goes on
     where it was. Credentials are those of `skopeo login` or `docker login` ($REGISTRY_AUTH_FILE).
     """
-    from scs_build.oci.registry.address import read_tag
     from scs_build.oci.registry.push import push
 
-    for tag in tags:
-        read_tag(tag)
     found = read_wanted(session, manifest, output)
     wanted = wanted_of(found, images)
     with skopeo_for(session, place, access) as skopeo:

@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 
-def place_option(name: str, variable: str, help: str) -> Callable[[Function], Function]:  # noqa: A002
+def place_option(
+    name: str,
+    variable: str,
+    help: str,  # noqa: A002
+    *,
+    required: bool = True,
+) -> Callable[[Function], Function]:
     """Add the option that names a registry and a namespace; the command gets it as `place`."""
     return click.option(
-        name, "place", required=True, envvar=variable, show_envvar=True, metavar="REGISTRY/NAMESPACE",
+        name, "place", required=required, envvar=variable, show_envvar=True, metavar="REGISTRY/NAMESPACE",
         callback=lambda _context, _option, text: _read_place(text), help=help,
     )  # fmt: skip
 
@@ -39,6 +45,21 @@ def manifest_option(function: Function) -> Function:
         "--manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
         help="Manifest that names the digests; else that of the series in the output folder.",
     )(function)  # fmt: skip
+
+
+def tag_options(function: Function) -> Function:
+    """Add which tags images get; the command gets `tags` (checked, maybe none) and `move_tag`."""
+    for option in (
+        click.option(
+            "--move-tag", is_flag=True, help="Move tags that stand for other images; else they are an error."
+        ),
+        click.option(
+            "--tag", "tags", multiple=True, metavar="TAG", help="Tag for the images; else the series.",
+            callback=lambda _context, _option, tags: _read_tags(tags),
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
 
 
 def access_options(function: Function) -> Function:
@@ -74,6 +95,12 @@ def _read_place(text: str | None) -> Place | None:
     from scs_build.oci.registry.address import read_place
 
     return read_place(text) if text else None
+
+
+def _read_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    from scs_build.oci.registry.address import read_tag
+
+    return tuple(map(read_tag, tags))
 
 
 def read_wanted(session: Session, path: Path | None, output: Path) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def parts_in(directory: Path, image: Wanted) -> Parts:
             solution="build it (`scs-build build`) or fetch it (`scs-build pull`)",
         ) from error
     except IntegrityError as error:
-        raise damaged(image.name, error.reason) from error
+        raise _damaged(image.name, error.reason) from error
 
 
 def parts_of(raw: bytes, digest: str) -> Parts:
@@ -90,8 +90,14 @@ def parts_of(raw: bytes, digest: str) -> Parts:
         raise IntegrityError(f"{digest} is not the manifest of one image: {error!r}") from error
 
 
-def damaged(name: str, problem: str) -> VerificationError:
-    """Return the error for an image of a layout that is not what its digests say."""
+def check_blobs(image: Wanted, parts: Parts, problem: Callable[[str], str | None]) -> None:
+    """Raise `VerificationError` for the first blob of an image about which `problem` has something to say."""
+    for digest in parts.sizes:
+        if found := problem(digest):
+            raise _damaged(image.name, found)
+
+
+def _damaged(name: str, problem: str) -> VerificationError:
     return VerificationError(
         f"{name}: {problem}", solution="`scs-build verify` names all that is damaged; build or pull it again"
     )

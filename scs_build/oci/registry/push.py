@@ -12,7 +12,7 @@ from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError, TagError
 from scs_build.oci.layout import blob_path, blob_problem
 from scs_build.oci.registry.address import Place
-from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, damaged, parts_in, write_pointer
+from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, check_blobs, parts_in, write_pointer
 from scs_build.oci.registry.meter import Meter
 from scs_build.oci.registry.skopeo import Skopeo
 from scs_build.oci.registry.together import together
@@ -68,14 +68,17 @@ class _Way:
         behind = self._behind(repository, image)
         # Where one tag stands for the image, the image is there.
         if len(behind) == len(self.tags) and self.skopeo.raw(reference) is None:
-            self._check(image, parts)
+            check_blobs(image, parts, self.problem)
             self._send(reference, parts, meter)
             meter.heard(parts.digest, True)
         if behind:
-            self._verify(reference, parts)
+            # Read by digest, manifest and configuration cannot be others unnoticed; the layers were hashed by
+            # the registry as they came.
+            _compare(reference, self.skopeo.raw(reference, config=True), parts.config)
         for tag in behind:
-            self._send(f"{repository}:{tag}", parts, meter)
-            self._verify_manifest(f"{repository}:{tag}", parts.digest)
+            name = f"{repository}:{tag}"
+            self._send(name, parts, meter)
+            _compare(name, self.skopeo.raw(name), parts.digest)
         meter.finish()
         action = "sent" if meter.moved else "tagged" if behind else "there"
         spent = time.monotonic() - began
@@ -102,23 +105,10 @@ class _Way:
             behind.append(tag)
         return behind
 
-    def _check(self, image: Wanted, parts: Parts) -> None:
-        for digest in parts.sizes:
-            if problem := self.problem(digest):
-                raise damaged(image.name, problem)
-
     def _send(self, reference: str, parts: Parts, meter: Meter) -> None:
         pointer = self.skopeo.new_folder()
         write_pointer(pointer, parts)
         self.skopeo.send(pointer, blob_path(self.layout, "").parent, reference, parts.size, meter.heard)
-
-    def _verify(self, reference: str, parts: Parts) -> None:
-        """Read manifest and configuration back; the registry itself hashed the layers as they came."""
-        self._verify_manifest(reference, parts.digest)
-        _compare(reference, self.skopeo.raw(reference, config=True), parts.config)
-
-    def _verify_manifest(self, reference: str, digest: str) -> None:
-        _compare(reference, self.skopeo.raw(reference), digest)
 
 
 def _compare(reference: str, raw: bytes | None, digest: str) -> None:

@@ -21,7 +21,7 @@ class Harm:
 
     `status` answers so, with `body`, instead of passing on. `cut_request` closes the connection after so
     many bytes of what the client sends, `cut_answer` of what the registry sends. `change` alters the first
-    bytes of the answer's body.
+    bytes of the answer's body. `stall` says nothing until the proxy is told to do no more harm.
     """
 
     pattern: str
@@ -31,6 +31,7 @@ class Harm:
     cut_request: int | None = None
     cut_answer: int | None = None
     change: bool = False
+    stall: bool = False
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Proxy:
     up: int = 0
     down: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    stalled: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def harm(self, request: str) -> Harm | None:
         """Return what shall be done to a request, and count it as done."""
@@ -56,6 +59,7 @@ class Proxy:
     def clear(self) -> None:
         """Forget what was seen, and do no more harm."""
         self.harms.clear()
+        self.released.set()
         self.seen.clear()
         self.up = self.down = 0
 
@@ -81,6 +85,11 @@ class Handler(BaseHTTPRequestHandler):
         with self.proxy.lock:
             self.proxy.seen[f"{self.command} {kind}"] += 1
         harm = self.proxy.harm(request) or Harm("")
+        if harm.stall:
+            self.proxy.stalled.set()
+            self.proxy.released.wait(60)
+            self._cut()
+            return
         if harm.status:
             self._drain()
             self._reply(harm.status, harm.body, {"Content-Type": "application/json"})
@@ -171,6 +180,7 @@ def in_front_of(upstream: str) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
+        proxy.released.set()
         server.shutdown()
         server.server_close()
         thread.join()
