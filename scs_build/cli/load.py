@@ -32,7 +32,7 @@ def command(
     its configuration, which the image's own manifest names: that is checked, then the image gets its
     name. A second run sends nothing.
     """
-    from scs_build.oci.load import load
+    from scs_build.oci.registry.load import load
 
     found = read_wanted(session, manifest, output)
     outcome = load(

@@ -1,1 +1,1 @@
-"""Images between layouts and registries, by digest; skopeo moves the bytes."""
+"""Images on their way between layouts, registries and Docker daemons, by digest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scs_build.canonical import sha256_file
-from scs_build.errors import IntegrityError, ScsBuildError, UnknownNameError
+from scs_build.errors import DiskFullError, IntegrityError, ScsBuildError, UnknownNameError
 from scs_build.oci.layout import blob_path, blob_problem, has_reference, write_layout
 from scs_build.oci.registry.address import Place
 from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, parts_in, parts_of
@@ -68,7 +69,7 @@ class _Way:
             if missing:
                 self.store.require_space(received)
                 self._receive(reference, parts, missing)
-            write_layout(self.store, self.layout, {name: image.digest})
+            self._publish(name, image)
         action = "received" if missing else "there"
         return done(action, received, parts.size - received, time.monotonic() - began, (name,))
 
@@ -119,6 +120,17 @@ class _Way:
         with self.store.guard():
             blob.unlink(missing_ok=True)
         return False
+
+    def _publish(self, name: str, image: Wanted) -> None:
+        try:
+            write_layout(self.store, self.layout, {name: image.digest})
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DiskFullError(
+                f"the disk of {self.layout} is full",
+                solution="make room, or name another folder with --output",
+            ) from error
 
     def _receive(self, reference: str, parts: Parts, missing: Iterable[str]) -> None:
         with self.store.scratch("pull") as room:

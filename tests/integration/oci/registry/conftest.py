@@ -147,11 +147,14 @@ def make_images(store: Store, output: Path) -> Manifest:
     return manifest
 
 
+def make_world(tools: ToolsTree, folder: Path) -> World:
+    store = Store(folder / "store")
+    return World(tools, folder, store, folder / "out", make_images(store, folder / "out"))
+
+
 @pytest.fixture
 def world(registry_tools: ToolsTree, tmp_path: Path) -> World:
-    store = Store(tmp_path / "store")
-    manifest = make_images(store, tmp_path / "out")
-    return World(registry_tools, tmp_path, store, tmp_path / "out", manifest)
+    return make_world(registry_tools, tmp_path)
 
 
 @pytest.fixture

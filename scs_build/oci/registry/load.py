@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from scs_build.engines.daemon import connect, refusal, talking
 from scs_build.errors import TagError, VerificationError
-from scs_build.oci.archive import image_archive
 from scs_build.oci.layout import blob_problem
+from scs_build.oci.registry.archive import image_archive
 from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, check_blobs, parts_in
 from scs_build.oci.registry.together import together
 from scs_build.progress import Progress, Task
@@ -38,10 +39,10 @@ def load(
     anything is sent, unless `move_tags`; names are given when the image is there and is the right one.
     Raises `EngineError` when there is no daemon.
     """
-    client = connect(platform)
     parts = {image.name: parts_in(layout, image) for image in images}
     problem = cache(partial(blob_problem, layout))
-    with progress.task("load", sum(part.size for part in parts.values()), "bytes") as task:
+    total = sum(part.size for part in parts.values())
+    with closing(connect(platform)) as client, progress.task("load", total, "bytes") as task:
 
         def move(image: Wanted) -> Moved:
             names = tuple(f"{repository(image.name)}:{tag}" for tag in dict.fromkeys(tags))
