@@ -10,7 +10,6 @@ from typing import Any
 
 from scs_build.build.executor import Executor, Outcome
 from scs_build.build.records import Record
-from scs_build.canonical import sha256_file
 from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
@@ -122,20 +121,8 @@ def _missing(plan: Plan, store: Store, jobs: int) -> list[Artefact]:
     """
     artefacts = plan.artefacts()
     with ThreadPoolExecutor(jobs) as pool:
-        sound = list(pool.map(lambda a: _sound(store, a), artefacts))
+        sound = list(pool.map(lambda a: store.is_sound(a.sha256), artefacts))
     return [artefact for artefact, good in zip(artefacts, sound, strict=True) if not good]
-
-
-def _sound(store: Store, artefact: Artefact) -> bool:
-    blob = store.blob(artefact.sha256)
-    try:
-        if sha256_file(blob) == artefact.sha256:
-            return True
-    except FileNotFoundError:
-        return False
-    with store.guard():
-        blob.unlink(missing_ok=True)
-    return False
 
 
 def _download(artefact: Artefact, site: Site) -> Download:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from scs_build.cli.common import images_argument, layout_of, output_option
+from scs_build.cli.moved import read_wanted, tell, wanted_of
 from scs_build.cli.options import Session, session_options
-from scs_build.cli.registries import manifest_option, place_option, read_wanted, tag_options, tell, wanted_of
+from scs_build.cli.registries import manifest_option, place_option, tag_options
 
 if TYPE_CHECKING:
     from scs_build.oci.registry.address import Place

@@ -1,25 +1,21 @@
-"""What push, pull and load share: options, the images of a manifest, skopeo, and how the result reads."""
+"""What the commands that move images share: how places, tags and the way to a registry are said."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from scs_build.cli.common import graph_of, manifest_of
+from scs_build.cli.common import graph_of
 from scs_build.cli.options import Session
-from scs_build.cli.output import print_result, seconds, size, table
 
 if TYPE_CHECKING:
-    from scs_build.errors import ScsBuildError
-    from scs_build.manifest.manifest import Manifest
     from scs_build.oci.registry.access import Access
     from scs_build.oci.registry.address import Place
-    from scs_build.oci.registry.images import Outcome, Wanted
     from scs_build.oci.registry.skopeo import Skopeo
 
 Function = Callable[..., Any]
@@ -103,31 +99,6 @@ def _read_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(read_tag, tags))
 
 
-def read_wanted(session: Session, path: Path | None, output: Path) -> Manifest:
-    """Return the manifest that names the digests."""
-    from scs_build.manifest.manifest import read_manifest
-
-    return read_manifest(path or manifest_of(output, session.series))
-
-
-def wanted_of(manifest: Manifest, names: Sequence[str]) -> list[Wanted]:
-    """Return the images of a manifest that were asked for (no names: all), those with few layers first."""
-    from scs_build.errors import UnknownNameError
-    from scs_build.oci.registry.images import Wanted
-
-    known = [image.name for image in manifest.content.images]
-    if unknown := [name for name in names if name not in known]:
-        raise UnknownNameError(
-            f"the manifest names no image {', '.join(unknown)}", solution=f"it names {', '.join(known)}"
-        )
-    images = sorted(manifest.content.images, key=lambda image: (len(image.layers), image.name))
-    return [
-        Wanted(image.name, image.digest, tuple(layer.digest for layer in image.layers))
-        for image in images
-        if not names or image.name in names
-    ]
-
-
 @contextmanager
 def skopeo_for(session: Session, place: Place, access: Access) -> Iterator[Skopeo]:
     """Lend skopeo of the tools tree with the way to this registry; its tools are fetched when missing."""
@@ -138,62 +109,3 @@ def skopeo_for(session: Session, place: Place, access: Access) -> Iterator[Skope
     tools = tools_of(session, graph_of(session), "registry")
     with session.store.scratch("registry") as room:
         yield Skopeo(tools, access_to(place.host, session.site, access), room)
-
-
-def tell(session: Session, outcome: Outcome, verb: str, facts: dict[str, Any]) -> None:
-    """Print what arrived and what failed, and end with the exit code of the failures."""
-    from scs_build.cli.ends import report_all
-
-    answer = {
-        **facts,
-        "seconds": round(outcome.seconds, 3),
-        "images": [
-            {
-                "name": image.name,
-                "digest": image.digest,
-                "reference": image.reference,
-                "action": image.action,
-                f"bytes_{verb}": image.moved,
-                "bytes_there": image.skipped,
-                "seconds": round(image.seconds, 3),
-                "names": list(image.names),
-            }
-            for image in outcome.images
-        ],
-        "failures": [{"name": name, **error.to_json()} for name, error in outcome.failures.items()],
-    }
-    print_result(answer, outcome_text(outcome, verb), as_json=session.json)
-    if outcome.failures:
-        raise SystemExit(report_all(_grouped(outcome.failures)))
-
-
-def _grouped(failures: Mapping[str, ScsBuildError]) -> dict[str, ScsBuildError]:
-    """Return one error for all images that need the same mending."""
-    groups: dict[tuple[type[ScsBuildError], str | None], list[str]] = {}
-    for name, error in failures.items():
-        groups.setdefault((type(error), error.solution), []).append(name)
-    return {", ".join(names): failures[names[0]] for names in groups.values()}
-
-
-def outcome_text(outcome: Outcome, verb: str) -> str:
-    """Return what arrived as a table, and a line that sums it up."""
-    rows = [
-        (
-            image.name,
-            image.action,
-            seconds(image.seconds),
-            size(image.moved),
-            size(image.skipped),
-            image.reference,
-        )
-        for image in outcome.images
-    ]
-    listed = table(("image", "", "time", verb, "there", "reference"), rows, right=(2, 3, 4))
-    moved = sum(image.moved for image in outcome.images)
-    skipped = sum(image.skipped for image in outcome.images)
-    failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
-    end = (
-        f"{len(outcome.images)} images{failed}, {size(moved)} {verb}, {size(skipped)} there already,"
-        f" in {seconds(outcome.seconds)}"
-    )
-    return "\n\n".join(filter(None, (listed, end)))

@@ -57,7 +57,7 @@ def connect(platform: str) -> APIClient:
     return client
 
 
-def _client(version: str, timeout: float) -> APIClient:
+def _client(version: str, timeout: int) -> APIClient:
     """Return a client that has asked nothing yet."""
     import docker
 

@@ -102,6 +102,19 @@ class Store:
             return False
         return actual == size if size is not None else actual > 0 or sha256.endswith(EMPTY)
 
+    def is_sound(self, sha256: str) -> bool:
+        """Read the blob and return whether it holds what its name says; one that does not is dropped."""
+        blob = self.blob(sha256)
+        try:
+            if sha256_file(blob) == blob.name:
+                self.touch(blob)
+                return True
+        except FileNotFoundError:
+            return False
+        with self.guard():
+            blob.unlink(missing_ok=True)
+        return False
+
     def read_bytes(self, sha256: str) -> bytes:
         """Return the content of a small blob; raises `StoreError` when missing or not what its name says."""
         path = self.blob(sha256)

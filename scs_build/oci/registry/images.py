@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,16 @@ from scs_build.oci.layout import LAYOUT_FILE, LAYOUT_VERSION, blob_path
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image that a manifest names: its digest, and the digests of its layers, lowest first."""
+    """An image that a manifest names: its digest, and the sizes of its layers by digest."""
 
     name: str
     digest: str
-    layers: tuple[str, ...]
+    layers: Mapping[str, int]
+
+
+def size_of(images: Iterable[Wanted]) -> int:
+    """Return what has to be moved at most: the bytes of all layers (all else is small)."""
+    return sum(sum(image.layers.values()) for image in images)
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Parts:
 class Moved:
     """An image that is where it should be: `action` says whether anything was sent (or received) for it.
 
-    `reference` names it by digest, `names` are the tags that stand for it now; `moved` bytes came over the
-    wire, `skipped` were there already.
+    `reference` names it by digest, `names` are those that stand for it now; `moved` bytes went over the wire,
+    `skipped` were there already.
     """
 
     name: str

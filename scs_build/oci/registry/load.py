@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from scs_build.engines.daemon import connect, refusal, talking
 from scs_build.errors import TagError, VerificationError
 from scs_build.oci.layout import blob_problem
 from scs_build.oci.registry.archive import image_archive
-from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, check_blobs, parts_in
+from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, check_blobs, parts_in, size_of
 from scs_build.oci.registry.together import together
 from scs_build.progress import Progress, Task
 
@@ -39,17 +41,16 @@ def load(
     anything is sent, unless `move_tags`; names are given when the image is there and is the right one.
     Raises `EngineError` when there is no daemon.
     """
-    parts = {image.name: parts_in(layout, image) for image in images}
     problem = cache(partial(blob_problem, layout))
-    total = sum(part.size for part in parts.values())
-    with closing(connect(platform)) as client, progress.task("load", total, "bytes") as task:
+    stopped = Event()
+    with closing(connect(platform)) as client, progress.task("load", size_of(images), "bytes") as task:
 
         def move(image: Wanted) -> Moved:
             names = tuple(f"{repository(image.name)}:{tag}" for tag in dict.fromkeys(tags))
-            way = _Way(client, layout, image, parts[image.name], problem, task)
+            way = _Way(client, layout, image, parts_in(layout, image), problem, task, stopped)
             return way.move(names, move_tags=move_tags)
 
-        return together(images, jobs, move, client.close)
+        return together(images, jobs, move, stopped.set)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class _Way:
     parts: Parts
     problem: Callable[[str], str | None]
     task: Task
+    stopped: Event
 
     def move(self, names: tuple[str, ...], *, move_tags: bool) -> Moved:
         """Bring the image into the daemon and give it its names."""
@@ -110,6 +112,8 @@ class _Way:
 
     def _told(self) -> Iterator[bytes]:
         for piece in image_archive(self.layout, self.image.digest):
+            if self.stopped.is_set():
+                raise CancelledError
             self.task.advance(len(piece))
             yield piece
 

@@ -7,14 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from scs_build.canonical import sha256_file
 from scs_build.errors import DiskFullError, IntegrityError, ScsBuildError, UnknownNameError
-from scs_build.oci.layout import blob_path, blob_problem, has_reference, write_layout
+from scs_build.oci.layout import blob_path, blob_problem, has_reference, link_or_copy, write_layout
 from scs_build.oci.registry.address import Place
-from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, parts_in, parts_of
+from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, parts_in, parts_of, size_of
 from scs_build.oci.registry.meter import watched
 from scs_build.oci.registry.skopeo import Skopeo
 from scs_build.oci.registry.together import together
@@ -39,7 +38,7 @@ def pull(
     nor is what an interrupted call received. Other bytes than a digest stands for are an `IntegrityError` and
     reach neither. Raises `UnknownNameError` for an image that the registry does not have.
     """
-    with progress.task("pull", None, "bytes") as task:
+    with progress.task("pull", size_of(images), "bytes") as task:
         way = _Way(place, layout, series, store, skopeo, task)
         return together(images, jobs, way.move, skopeo.stop)
 
@@ -59,19 +58,27 @@ class _Way:
         self.task.note(image.name)
         reference = f"{self.place.repository(image.name)}@{image.digest}"
         name = f"{image.name}:{self.series}"
-        done = partial(Moved, image.name, image.digest, reference)
-        if (parts := self._there(image, name)) is not None:
-            return done("there", 0, parts.size, time.monotonic() - began, (name,))
-        parts = self._ask(reference, image)
+        received = 0
+        if (parts := self._there(image, name)) is None:
+            parts = self._ask(reference, image)
+            received = self._bring(reference, name, parts)
+        else:
+            self.task.advance(parts.size)
+        action = "received" if received else "there"
+        skipped, spent = parts.size - received, time.monotonic() - began
+        return Moved(image.name, image.digest, reference, action, received, skipped, spent, (name,))
+
+    def _bring(self, reference: str, name: str, parts: Parts) -> int:
+        """Bring an image into the layout and return the bytes that had to come for that."""
         with self.store.use(*parts.sizes):
             missing = self._missing(parts)
             received = sum(parts.sizes[digest] for digest in missing)
+            self.task.advance(parts.size - received)
             if missing:
                 self.store.require_space(received)
                 self._receive(reference, parts, missing)
-            self._publish(name, image)
-        action = "received" if missing else "there"
-        return done(action, received, parts.size - received, time.monotonic() - began, (name,))
+            self._publish(name, parts)
+        return received
 
     def _there(self, image: Wanted, name: str) -> Parts | None:
         """Return the parts of an image that the layout holds whole and under its name."""
@@ -101,29 +108,17 @@ class _Way:
         for digest in parts.sizes:
             own = blob_path(self.layout, digest)
             if own.exists() and blob_problem(self.layout, digest):
-                own.unlink()
-            if not self._sound(digest):
+                own.unlink(missing_ok=True)
+            if not self.store.is_sound(digest):
                 if own.exists():
                     self.store.add_file(own)
                 else:
                     missing.append(digest)
         return missing
 
-    def _sound(self, digest: str) -> bool:
-        blob = self.store.blob(digest)
+    def _publish(self, name: str, parts: Parts) -> None:
         try:
-            if sha256_file(blob) == blob.name:
-                self.store.touch(blob)
-                return True
-        except FileNotFoundError:
-            return False
-        with self.store.guard():
-            blob.unlink(missing_ok=True)
-        return False
-
-    def _publish(self, name: str, image: Wanted) -> None:
-        try:
-            write_layout(self.store, self.layout, {name: image.digest})
+            write_layout(self.store, self.layout, {name: parts.digest})
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -138,7 +133,7 @@ class _Way:
             blobs.mkdir(parents=True)
             # All but the manifest: skopeo writes that one in place, and it would do so through the link.
             for digest in parts.sizes.keys() - {*missing, parts.digest}:
-                (blobs / self.store.blob(digest).name).hardlink_to(self.store.blob(digest))
+                link_or_copy(self.store.blob(digest), blobs / self.store.blob(digest).name)
             with self._adopting(blobs, missing), watched(room, self.task):
                 self.skopeo.receive(reference, room / "layout", blobs.parent, parts.size)
 

@@ -12,7 +12,16 @@ from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError, TagError
 from scs_build.oci.layout import blob_path, blob_problem
 from scs_build.oci.registry.address import Place
-from scs_build.oci.registry.images import Moved, Outcome, Parts, Wanted, check_blobs, parts_in, write_pointer
+from scs_build.oci.registry.images import (
+    Moved,
+    Outcome,
+    Parts,
+    Wanted,
+    check_blobs,
+    parts_in,
+    size_of,
+    write_pointer,
+)
 from scs_build.oci.registry.meter import Meter
 from scs_build.oci.registry.skopeo import Skopeo
 from scs_build.oci.registry.together import together
@@ -37,15 +46,15 @@ def push(
     `move_tags`. Registries have no way to set a tag only if nobody else does so meanwhile: of two who set
     the same new tag at the same time, the later wins. A damaged blob of the layout is a `VerificationError`.
     """
-    parts = {image.name: parts_in(layout, image) for image in images}
     # Images share blobs: each is read and hashed once.
     problem = cache(partial(blob_problem, layout))
     way = _Way(layout, place, tuple(dict.fromkeys(tags)), skopeo, move_tags, problem, progress)
-    with progress.task("push", sum(part.size for part in parts.values()), "bytes") as task:
+    with progress.task("push", size_of(images), "bytes") as task:
 
         def move(image: Wanted) -> Moved:
             task.note(image.name)
-            return way.move(image, parts[image.name], Meter(parts[image.name], task))
+            parts = parts_in(layout, image)
+            return way.move(image, parts, Meter(parts, task))
 
         return together(images, jobs, move, skopeo.stop)
 
@@ -81,10 +90,9 @@ class _Way:
             _compare(name, self.skopeo.raw(name), parts.digest)
         meter.finish()
         action = "sent" if meter.moved else "tagged" if behind else "there"
+        names = tuple(f"{repository}:{tag}" for tag in self.tags)
         spent = time.monotonic() - began
-        return Moved(
-            image.name, image.digest, reference, action, meter.moved, meter.skipped, spent, self.tags
-        )
+        return Moved(image.name, image.digest, reference, action, meter.moved, meter.skipped, spent, names)
 
     def _behind(self, repository: str, image: Wanted) -> list[str]:
         """Return the tags that do not stand for the image yet; raises `TagError` for those of others."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from scs_build.cli.main import main
+from scs_build.cli.moved import wanted_of
 from scs_build.cli.options import Session
-from scs_build.cli.registries import wanted_of
 from scs_build.cli.running import tools_of
 from scs_build.engines.tools import ToolsTree
 from scs_build.manifest.manifest import (
@@ -84,6 +84,10 @@ class World:
 
     def wanted(self, name: str) -> Wanted:
         return next(image for image in self.images if image.name == name)
+
+    def layer(self, name: str) -> str:
+        """The layer that an image has for itself."""
+        return list(self.wanted(name).layers)[-1]
 
     def skopeo(self) -> Skopeo:
         self.rooms += 1

@@ -93,7 +93,7 @@ def test_the_name_of_another_image_stays_where_it_is(
 
 
 def test_what_is_damaged_is_not_sent(world: World, at_docker_daemon: Daemon) -> None:
-    damage(blob_path(world.layout, world.wanted("app").layers[1]))
+    damage(blob_path(world.layout, world.layer("app")))
     outcome = put(world, "damaged")
     assert {name: type(error) for name, error in outcome.failures.items()} == {"app": VerificationError}
 

@@ -114,7 +114,7 @@ def test_other_bytes_than_the_digest_stands_for_reach_nobody(
     app = pushed.wanted("app")
     own = pushed.blobs("app").keys() - pushed.blobs("base").keys()
     config = next(iter(own - set(app.layers)))
-    digest = {"manifest": app.digest, "config": config, "layer": app.layers[1]}[what]
+    digest = {"manifest": app.digest, "config": config, "layer": pushed.layer("app")}[what]
     proxy.harms.append(Harm(f"^GET .*{digest}", change=True))
     outcome = pushed.pull(proxy.host, output, store)
     assert isinstance(outcome.failures["app"], IntegrityError), outcome.failures
@@ -150,7 +150,7 @@ def test_what_the_registry_lacks_is_told_for_each_image_and_the_others_come(
     pushed: World, registry: Registry, elsewhere: tuple[Path, Store]
 ) -> None:
     output, store = elsewhere
-    registry.blob(pushed.wanted("other").layers[1]).unlink()
+    registry.blob(pushed.layer("other")).unlink()
     link = "docker/registry/v2/repositories/scs/app/_manifests"
     shutil.rmtree(registry.folder / "data" / link)
     outcome = pushed.pull(registry.host, output, store)

@@ -88,7 +88,7 @@ def test_the_tag_of_another_image_stays_where_it_is(world: World, proxy: Proxy, 
 
 
 def test_a_damaged_blob_is_told_before_anything_of_its_image_is_sent(world: World, proxy: Proxy) -> None:
-    layer = world.wanted("app").layers[1]
+    layer = world.layer("app")
     damage(blob_path(world.layout, layer))
     outcome = world.push(proxy.host)
     assert isinstance(outcome.failures["app"], VerificationError)
