@@ -27,11 +27,12 @@ def command(
     session: Session, images: tuple[str, ...], place: Place | None, tags: tuple[str, ...], move_tag: bool,
     manifest: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Put images into the Docker daemon: exactly those of a manifest.
+    """Put images into the Docker daemon.
 
-    The daemon is the one of DOCKER_HOST, or of the current Docker context. It knows an image by the digest of
-    its configuration, which the image's own manifest names: that is checked, then the image gets its
-    name. A second run sends nothing.
+    Exactly those of a manifest. The daemon is the one of DOCKER_HOST, or of the current Docker context. It
+    knows an image by the digest of its configuration, which the image's own manifest names (by that of the
+    manifest, where containerd keeps the images): that is checked, then the image gets its name. A second
+    run sends nothing.
     """
     from scs_build.oci.registry.load import load
 

@@ -88,9 +88,8 @@ def outcome_text(outcome: Outcome, verb: str) -> str:
     )
     moved = sum(image.moved for image in outcome.images)
     skipped = sum(image.skipped for image in outcome.images)
+    count = f"{len(outcome.images)} image{'s' if len(outcome.images) != 1 else ''}"
     failed = f", {len(outcome.failures)} failed" if outcome.failures else ""
-    end = (
-        f"{len(outcome.images)} images{failed}, {size(moved)} {verb}, {size(skipped)} there already,"
-        f" in {seconds(outcome.seconds)}"
-    )
+    bytes_ = f"{size(moved)} {verb}, {size(skipped)} there already"
+    end = f"{count}{failed}, {bytes_}, in {seconds(outcome.seconds)}"
     return "\n\n".join(filter(None, (listed, end)))

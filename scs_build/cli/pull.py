@@ -28,7 +28,7 @@ def command(
     session: Session, images: tuple[str, ...], place: Place, manifest: Path | None, output: Path,
     access: Access,
 ) -> None:  # fmt: skip
-    """Fetch images from a registry: exactly the digests of a manifest.
+    """Fetch the images of a manifest from a registry, by digest.
 
     They go into the OCI layout in the output folder, through the store; what one of them holds does not
     come again, and an interrupted run goes on where it was. Every byte is hashed: a registry cannot change an

@@ -29,11 +29,12 @@ def command(
     session: Session, images: tuple[str, ...], place: Place, tags: tuple[str, ...], move_tag: bool,
     manifest: Path | None, output: Path, access: Access,
 ) -> None:  # fmt: skip
-    """Put images into a registry: exactly the digests of a manifest.
+    """Put images into a registry, by digest.
 
-    Copies from the OCI layout in the output folder what the registry does not have yet, reads it back by
-    digest, and only then lets the tags stand for it. A second run sends nothing; an interrupted one goes on
-    where it was. Credentials are those of `skopeo login` or `docker login` ($REGISTRY_AUTH_FILE).
+    Exactly the digests of a manifest: copies from the OCI layout in the output folder what the registry
+    does not have yet, reads it back by digest, and only then lets the tags stand for it. A second run
+    sends nothing; an interrupted one goes on where it was. Credentials are those of `skopeo login` or
+    `docker login` ($REGISTRY_AUTH_FILE).
     """
     from scs_build.oci.registry.push import push
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scs_build.errors import AddressError
 from scs_build.recipes.models import REGISTRY
+from scs_build.recipes.scalars import shorten
 
 # What the distribution specification allows; `docker://` of skopeo and every registry agree on it.
 _HOST = re.compile(REGISTRY.removeprefix("^").removesuffix("$"))
@@ -31,7 +32,7 @@ class Place:
         name = f"{self}/{image}"
         if not _PART.fullmatch(image) or len(name) > LONGEST:
             raise AddressError(
-                f"{_shown(name)} cannot be the name of a repository",
+                f"`{shorten(name)}` cannot be the name of a repository",
                 solution="choose a shorter namespace" if len(name) > LONGEST else "rename the image",
             )
         return name
@@ -62,7 +63,7 @@ def read_tag(text: str) -> str:
     """Return a tag that registries accept; raises `AddressError`."""
     if not _TAG.fullmatch(text):
         raise AddressError(
-            f"{_shown(text)} is not a tag",
+            f"`{shorten(text)}` is not a tag",
             solution="a tag has 1 to 128 letters, digits and _ . -, the first no . and no -",
         )
     return text
@@ -88,9 +89,4 @@ def _mend(namespace: str) -> str:
 
 
 def _wrong(text: str, what: str, solution: str) -> AddressError:
-    return AddressError(f"{_shown(text)} {what}", solution=solution)
-
-
-def _shown(text: str) -> str:
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
-    return f"`{shown}`" if text.isprintable() else ascii(shown)
+    return AddressError(f"`{shorten(text)}` {what}", solution=solution)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from scs_build.errors import LockError, RecipeError
-from tests.unit.plan.conftest import LOCKS, World
+from tests.unit.plan.conftest import LOCKS, World, artefact
 
 # The application without what must be compiled.
 PURE = [line for line in LOCKS["iaas/app"] if line[0] == "wheel"]
@@ -122,3 +124,22 @@ def test_two_tools_recipes_are_one_too_many(world: World) -> None:
     world.write("bases/more/recipe.yaml", "format: 1\nkind: tools\ndescription: more\ngroups: {core: [x]}\n")
     with pytest.raises(RecipeError, match="2 recipes are of kind tools"):
         world.keys()
+
+
+def test_another_group_of_tools_is_a_tree_of_its_own_and_changes_no_other_key(world: World) -> None:
+    tools = json.loads((world.root / "images/bases/tools/lock/2026.1.json").read_text())
+    before = world.keys()
+    for platform in tools["platforms"].values():
+        platform.append({**artefact("deb", "skopeo", "1.18"), "group": "registry"})
+        platform.append({**artefact("deb", "libc-bin", "2.41"), "group": "registry"})
+    world.write("bases/tools/lock/2026.1.json", json.dumps(tools))
+    assert world.keys() == before
+    registry = world.graph().tools("registry")
+    assert (registry.name, registry.kind) == ("tools:registry", "tools")
+    assert [a.name for a in registry.artefacts] == ["skopeo", "libc-bin"]
+    assert registry.key not in before.values()
+
+
+def test_a_group_that_the_lock_does_not_have_is_told(world: World) -> None:
+    with pytest.raises(LockError, match="has no group registry"):
+        world.graph().tools("registry")

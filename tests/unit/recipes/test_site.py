@@ -51,6 +51,10 @@ def test_a_named_file_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("debian: [https://me:secret@example.org/]", "~/.netrc"),
         ("debian: https://example.org/", "must be a list"),
         ("debain: [https://example.org/]", "there is no field `debain`"),
+        ("registries: {'https://example.org': {}}", "the host of a registry"),
+        ("registries: {example.org: {ca: own.pem}}", "an absolute path"),
+        ("registries: {example.org: {ca: /own.pem, plain_http: true}}", "only one of"),
+        ("registries: {example.org: {plain_http: 1}}", "true or false"),
     ],
 )
 def test_a_wrong_line_is_a_site_error_at_its_place(tmp_path: Path, line: str, words: str) -> None:
@@ -76,3 +80,13 @@ def test_a_site_may_point_at_files(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text("python: [file:///srv/simple/]\n")
     assert load_site(path).python == ("file:///srv/simple",)
+
+
+def test_a_site_may_say_how_registries_are_reached(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        'registries:\n  registry.example.org: {ca: /etc/own.pem}\n  "localhost:5000": {plain_http: true}\n'
+    )
+    found = load_site(path).registries
+    assert found["registry.example.org"].ca == "/etc/own.pem"
+    assert found["localhost:5000"].plain_http

@@ -141,6 +141,16 @@ def test_a_blob_of_another_size_counts_as_missing_and_reading_it_fails(store: St
         store.read_bytes("sha256:" + sha256)
 
 
+def test_a_blob_that_is_not_what_its_name_says_is_dropped(store: Store) -> None:
+    good, bad = store.add_bytes(b"good"), store.add_bytes(b"bad")
+    store.blob(bad).chmod(0o600)
+    store.blob(bad).write_bytes(b"BAD")
+    assert store.is_sound(f"sha256:{good}")
+    assert not store.is_sound(bad)
+    assert not store.has(bad)
+    assert not store.is_sound("0" * 64)
+
+
 def test_records_come_back(store: Store) -> None:
     store.put_record("key", {"layer": "x", "uses": {"trees": ["t"]}})
     store.put_record("key", {"layer": "y"})
