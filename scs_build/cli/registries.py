@@ -106,6 +106,7 @@ def skopeo_for(session: Session, place: Place, access: Access) -> Iterator[Skope
     from scs_build.oci.registry.access import access_to
     from scs_build.oci.registry.skopeo import Skopeo
 
-    tools = tools_of(session, graph_of(session), "registry")
-    with session.store.scratch("registry") as room:
+    # What is in use, the tools tree among it, is not collected meanwhile.
+    with session.store.use(), session.store.scratch("registry") as room:
+        tools = tools_of(session, graph_of(session), "registry")
         yield Skopeo(tools, access_to(place.host, session.site, access), room)
