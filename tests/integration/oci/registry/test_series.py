@@ -31,7 +31,7 @@ def test_what_was_built_is_what_the_registry_and_docker_have(
     assert {image["name"]: image["digest"] for image in pulled["images"]} == digests
     assert {image["bytes_received"] for image in pulled["images"]} == {0}, "the store has all of it"
     assert call("verify", "-o", mirror).status == 0
-    loaded = call("load", "debian", "keystone", "-o", mirror, "--json").json
+    loaded = call("load", "debian", "memcached", "-o", mirror, "--json").json
     for image in loaded["images"]:
         raw = registry.blob(image["digest"]).read_bytes()
         assert image["reference"] == json.loads(raw)["config"]["digest"]
