@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 
 def read_wanted(session: Session, path: Path | None, output: Path) -> Manifest:
-    """Return the manifest that names the digests."""
-    from scs_build.manifest.manifest import read_manifest
+    """Return the manifest that names the digests; raises `ManifestError` when somebody changed it."""
+    from scs_build.errors import Location, ManifestError
+    from scs_build.manifest.manifest import content_digest, read_manifest
 
-    return read_manifest(path or manifest_of(output, session.series))
+    path = path or manifest_of(output, session.series)
+    found = read_manifest(path)
+    if content_digest(found.content) != found.digest:
+        raise ManifestError(
+            f"its content has the digest {content_digest(found.content)}, not {found.digest}",
+            where=Location(str(path)),
+            solution="somebody changed it: fetch it again from where it came",
+        )
+    return found
 
 
 def wanted_of(manifest: Manifest, names: Sequence[str]) -> list[Wanted]:

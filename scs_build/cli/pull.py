@@ -35,7 +35,9 @@ def command(
     image, it can only fail to deliver. With all of a manifest's images there, the manifest is put beside
     them, and `scs-build verify` needs no network.
     """
+    from scs_build.errors import ManifestError
     from scs_build.manifest.manifest import write_manifest
+    from scs_build.manifest.verify import inconsistencies
     from scs_build.oci.registry.pull import pull
 
     found = read_wanted(session, manifest, output)
@@ -46,6 +48,10 @@ def command(
             wanted, place, layout_of(output), series, session.store, skopeo,
             jobs=session.jobs, progress=session.progress,
         )  # fmt: skip
-    if len(outcome.images) == len(found.content.images):
+    arrived = [image for image in found.content.images if image.name in {i.name for i in outcome.images}]
+    wrong = [text for image in arrived for text in inconsistencies(image, layout_of(output))]
+    if wrong:
+        raise ManifestError("\n".join(wrong), solution="fetch the manifest again from where it came")
+    if len(arrived) == len(found.content.images):
         write_manifest(found, manifest_of(output, series))
     tell(session, outcome, "received", {"registry": str(place), "manifest": found.digest})

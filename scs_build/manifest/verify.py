@@ -31,7 +31,7 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
         wrong = dict(zip(wanted, pool.map(lambda digest: blob_problem(layout, digest), wanted), strict=True))
     for image in manifest.content.images:
         problems += [f"{image.name}: {wrong[blob]}" for blob in _blobs(image, layout) if wrong[blob]]
-        problems += [f"{image.name}: {text}" for text in _inconsistent(image, layout)]
+        problems += [f"{image.name}: {text}" for text in inconsistencies(image, layout)]
     return problems
 
 
@@ -69,8 +69,8 @@ def _layers(document: dict[str, Any]) -> list[tuple[Any, Any]]:
     return [(layer.get("digest"), layer.get("size")) for layer in found]
 
 
-def _inconsistent(image: ManifestImage, layout: Path) -> list[str]:
-    """Compare what the image's own documents say of its layers with what the manifest says."""
+def inconsistencies(image: ManifestImage, layout: Path) -> list[str]:
+    """Return where the image's own documents say of its layers something else than the manifest."""
     document = _document(layout, image.digest)
     if document is None:
         return []

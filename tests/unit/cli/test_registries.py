@@ -75,6 +75,14 @@ def test_without_a_manifest_it_says_who_writes_one(call: Call, tmp_path: Path) -
     assert "scs-build build" in said.stderr
 
 
+def test_a_manifest_that_somebody_changed_is_refused(call: Call, output: str) -> None:
+    path = Path(output, "2026.1.json")
+    path.write_text(path.read_text().replace('"base"', '"root"'))
+    said = call("push", *TO, "-o", output)
+    assert said.status == 16
+    assert f"{path}: its content has the digest" in said.stderr
+
+
 def test_images_with_few_layers_come_first() -> None:
     assert [image.name for image in wanted_of(manifest(), ())] == ["base", "app"]
     assert [image.name for image in wanted_of(manifest(), ["app"])] == ["app"]

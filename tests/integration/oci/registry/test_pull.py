@@ -15,9 +15,11 @@ from scs_build.engines.tools import ToolsTree
 from scs_build.errors import (
     DiskFullError,
     IntegrityError,
+    ManifestError,
     RegistryError,
     UnknownNameError,
 )
+from scs_build.manifest.manifest import Manifest, content_digest, write_manifest
 from scs_build.manifest.verify import verify_manifest
 from scs_build.oci.layout import blob_path
 from scs_build.oci.verify import verify_layout
@@ -213,6 +215,19 @@ def test_a_part_of_a_manifest_leaves_no_manifest_that_cannot_be_verified(
     assert call("pull", "base", *where).status == 0
     assert not (tmp_path / f"part/{SERIES}.json").exists()
     assert call("pull", "nothing", *where).status == UnknownNameError.exit_code
+
+
+def test_a_manifest_that_names_other_layers_than_its_images_have_is_told(
+    call: Call, pushed: World, registry: Registry, tmp_path: Path
+) -> None:
+    base, *rest = pushed.manifest.content.images
+    image = base.model_copy(update={"layers": rest[0].layers})
+    content = pushed.manifest.content.model_copy(update={"images": (image,)})
+    write_manifest(Manifest(format=1, digest=content_digest(content), content=content), tmp_path / "m.json")
+    where = ("--from", f"{registry.host}/scs", "--plain-http", "--manifest", tmp_path / "m.json")
+    said = call("pull", *where, "-o", tmp_path / "wrong")
+    assert said.status == ManifestError.exit_code
+    assert not (tmp_path / f"wrong/{SERIES}.json").exists()
 
 
 @pytest.fixture

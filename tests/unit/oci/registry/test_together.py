@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -51,6 +52,34 @@ def test_no_layer_is_moved_by_two_at_once_and_all_images_have_their_turn(
     failed = [image.name for image in images if int(image.name) in broken]
     assert list(outcome.failures) == failed
     assert [image.name for image in outcome.images] == [i.name for i in images if i.name not in failed]
+
+
+def test_an_image_waits_for_the_one_that_moves_its_layer() -> None:
+    images = [Wanted("a", "d", {"x": 1}), Wanted("b", "e", {"x": 1, "y": 1}), Wanted("c", "f", {"z": 1})]
+    started = {image.name: threading.Event() for image in images}
+
+    def move(image: Wanted) -> Moved:
+        started[image.name].set()
+        if image.name == "a":
+            assert started["c"].wait(30) and not started["b"].wait(0.2)
+        return moved(image)
+
+    assert len(together(images, 3, move, nothing).images) == 3
+
+
+def test_an_interrupt_stops_what_runs() -> None:
+    stopped, started = threading.Event(), list[str]()
+
+    def move(image: Wanted) -> Moved:
+        started.append(image.name)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert stopped.wait(30)
+        return moved(image)
+
+    images = [Wanted(name, name, {}) for name in ("a", "b", "c")]
+    with pytest.raises(KeyboardInterrupt):
+        together(images, 1, move, stopped.set)
+    assert started == ["a"]
 
 
 def test_images_without_a_common_layer_move_at_the_same_time() -> None:
