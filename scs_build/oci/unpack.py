@@ -11,7 +11,8 @@ import shutil
 import stat
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scs_build.errors import Location, VerificationError
@@ -40,17 +41,39 @@ def unpack_layer(blob: Path, into: Path) -> None:
     """
     into.mkdir(parents=True, exist_ok=True)
     unpacker = _Unpacker(into)
+    with open_layer(blob) as members:
+        for tar, member in members:
+            unpacker.add(tar, member)
+    unpacker.finish()
+
+
+@contextmanager
+def open_layer(
+    blob: Path, tap: Callable[[bytes], object] | None = None
+) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]]:
+    """Lend the members of a gzip-compressed tar, each with the archive, which can be read up to the next one.
+
+    `tap` gets every byte of the tar, its end included, once all members were taken. Raises
+    `VerificationError` for a broken archive; one that is raised inside gets the place.
+    """
     try:
-        with blob.open("rb") as raw, tarfile.open(fileobj=_Inflated(raw), mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
-            for member in tar:
-                unpacker.add(tar, member)
-                # tarfile keeps every member it has seen; a stream never goes back to one.
-                tar.members.clear()
+        with blob.open("rb") as raw:
+            inflated = _Inflated(raw, tap)
+            with tarfile.open(fileobj=inflated, mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
+                yield _members(tar)
+            while inflated.read(PIECE):
+                pass
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise VerificationError(f"is not a whole gzip-compressed tar: {error}", where=_at(blob)) from error
     except VerificationError as error:
         raise VerificationError(error.reason, where=_at(blob)) from error
-    unpacker.finish()
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    for member in tar:
+        yield tar, member
+        # tarfile keeps every member it has seen; a stream never goes back to one.
+        tar.members.clear()  # type: ignore[attr-defined]
 
 
 def _at(blob: Path) -> Location:
@@ -60,8 +83,9 @@ def _at(blob: Path) -> Location:
 class _Inflated:
     """A readable stream over gzip members, in large pieces (the gzip module reads small ones)."""
 
-    def __init__(self, raw: Iterable[bytes]) -> None:
+    def __init__(self, raw: Iterable[bytes], tap: Callable[[bytes], object] | None = None) -> None:
         self._raw = raw
+        self._tap = tap
         self._pieces = self._inflate()
         self._buffer = b""
 
@@ -74,12 +98,17 @@ class _Inflated:
                     member = zlib.decompressobj(wbits=31)
                 started = True
                 if piece := member.decompress(data, PIECE):
-                    yield piece
+                    yield self._tapped(piece)
                 data = member.unused_data if member.eof else member.unconsumed_tail
         while started and not member.eof:
             if not (piece := member.decompress(member.unconsumed_tail, PIECE)):
                 raise EOFError("the compressed data ends early")
-            yield piece
+            yield self._tapped(piece)
+
+    def _tapped(self, piece: bytes) -> bytes:
+        if self._tap:
+            self._tap(piece)
+        return piece
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
