@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Collection, Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +17,7 @@ from scs_build.oci.unpack import open_layer
 from scs_build.plan.history import NOTHING
 from scs_build.store.store import Store
 
-CONTENT_FORMAT = 1
+CONTENT_FORMAT = 2
 PIECE = 1 << 20
 _CAPABILITY = "SCHILY.xattr.security.capability"
 _TYPES: dict[bytes, EntryType] = {
@@ -45,18 +45,27 @@ class Item:
     traits: dict[str, Any] = field(default_factory=dict)
 
 
-def layer_items(store: Store, digest: str, diff_id: str) -> tuple[Item, ...]:
+def layer_items(store: Store, digest: str) -> tuple[Item, ...]:
     """Return every path of a layer of the store, in the order of its tar.
 
-    Raises `VerificationError` when the blob is no whole layer, or not the one that `diff_id` names.
+    Raises `VerificationError` when the blob is not what its digest says, or no layer.
     """
-    key = digest_of({"content": diff_id, "format": [CONTENT_FORMAT, TRAITS_FORMAT]})
+    key = content_key(digest)
     record = store.record(key)
     if record is None:
-        found = tuple(_read(store.blob(digest), diff_id))
-        store.put_record(key, {"items": [astuple(item) for item in found], "uses": NOTHING})
+        found = tuple(_read(store.blob(digest), digest))
+        store.put_record(key, {"items": [_fields(item) for item in found], "uses": NOTHING})
         return found
     return tuple(Item(*fields) for fields in record["items"])
+
+
+def content_key(digest: str) -> str:
+    """Return the key under which the store remembers what a layer holds."""
+    return digest_of({"content": digest, "format": [CONTENT_FORMAT, TRAITS_FORMAT]})
+
+
+def _fields(item: Item) -> list[Any]:
+    return [getattr(item, name) for name in Item.__slots__]
 
 
 def file_contents(store: Store, digest: str, wanted: Collection[str]) -> dict[str, bytes]:
@@ -69,13 +78,13 @@ def file_contents(store: Store, digest: str, wanted: Collection[str]) -> dict[st
     return found
 
 
-def _read(blob: Path, diff_id: str) -> Iterator[Item]:
+def _read(blob: Path, digest: str) -> Iterator[Item]:
     whole = hashlib.sha256()
     with open_layer(blob, whole.update) as members:
         for tar, member in members:
             yield _item(tar, member)
-    if f"sha256:{whole.hexdigest()}" != diff_id:
-        raise VerificationError(f"is not the layer {diff_id}", where=Location(str(blob)))
+    if f"sha256:{whole.hexdigest()}" != digest:
+        raise VerificationError(f"is not the layer {digest}", where=Location(str(blob)))
 
 
 def _item(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Item:

@@ -53,7 +53,7 @@ class Subject:
     def layers(self) -> tuple[tuple[Item, ...], ...]:
         """What each layer holds, lowest first; layers of many images are read once."""
         with ThreadPoolExecutor(self.jobs) as pool:
-            read = lambda layer: layer_items(self.store, layer["digest"], layer["diff_id"])  # noqa: E731
+            read = lambda layer: layer_items(self.store, layer["digest"])  # noqa: E731
             return tuple(pool.map(read, self.record["layers"]))
 
     @cached_property
