@@ -40,7 +40,11 @@ class Outcome:
 
 
 class Check(Protocol):
-    """One kind of evidence. An outcome holds for a digest as long as `inputs` stay the same."""
+    """One kind of evidence. An outcome holds for a digest as long as `inputs` stay the same.
+
+    `inputs` also hold the version of the check's own code, raised by whatever changes an outcome. A check
+    that has `reads_layers = False` does not ask for the paths of the image, which then are not read for it.
+    """
 
     name: str
     predicate_type: str

@@ -68,6 +68,11 @@ def _fields(item: Item) -> list[Any]:
     return [getattr(item, name) for name in Item.__slots__]
 
 
+def is_remembered(store: Store, digest: str) -> bool:
+    """Return whether the store knows what a layer holds."""
+    return store.record_path(content_key(digest)).is_file()
+
+
 def file_contents(store: Store, digest: str, wanted: Collection[str]) -> dict[str, bytes]:
     """Return the content of files of a layer by path; paths that it does not hold are left out."""
     found: dict[str, bytes] = {}

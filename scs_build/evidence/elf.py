@@ -1,4 +1,4 @@
-"""How a program was linked, read from its program headers: pyelftools gives the structures, nothing is run."""
+"""How a program was linked, read from its program headers with the structures of pyelftools."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-# What glibc has a checked form of: fortified code calls `__memcpy_chk` where it knows the size.
-CHECKABLE = frozenset((
-    b"fgets", b"fprintf", b"fread", b"getcwd", b"gethostname", b"memcpy", b"memmove", b"memset", b"printf",
-    b"read", b"readlink", b"realpath", b"recv", b"recvfrom", b"snprintf", b"sprintf", b"stpcpy", b"strcat",
-    b"strcpy", b"strncat", b"strncpy", b"vfprintf", b"vprintf", b"vsnprintf", b"vsprintf",
-))  # fmt: skip
+# What fortified code never calls: glibc checks the format wherever these are called. Functions that copy are
+# called as they are where the compiler can tell that the place is large enough, or cannot tell its size.
+CHECKABLE = frozenset((b"printf", b"fprintf", b"vprintf", b"vfprintf", b"dprintf", b"vdprintf", b"syslog"))
 _CHECKED = re.compile(rb"\0__\w+_chk\0")
 _EXECUTE, _WRITE = 1, 2
 _BIND_NOW, _NOW, _PIE = 0x8, 0x1, 0x08000000
@@ -24,7 +21,7 @@ def elf_facts(stream: IO[bytes]) -> dict[str, Any]:
 
     `program` (else a library), `pie`, `relro` (`none`, `partial`, `full`), `executable_stack`,
     `writable_code`, `library_path` (RPATH and RUNPATH), `loader`; and what its dynamic symbols show:
-    `stack_protector`, `fortified`, `checkable` (it calls functions that could be checked), all None where
+    `stack_protector`, `fortified`, `checkable` (it calls what fortified code never calls), all None where
     there are none. A file that cannot be read has only `broken`, one that is not linked yet only `object`.
     """
     from elftools.common.exceptions import ELFError

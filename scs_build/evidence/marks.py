@@ -36,46 +36,50 @@ def _form(name: FormName, what: str, trigger: bytes, pattern: bytes, *, binary: 
     return Form(name, what, trigger, re.compile(pattern), binary)
 
 
+def _token(of: str, start: bytes, rest: bytes) -> Form:
+    return _form("token", f"a token of {of}", start, re.escape(start) + rest + rb"(?![\w-])")
+
+
+def _hash(method: str, start: bytes, rest: bytes) -> Form:
+    return _form("password-hash", f"a hash of a password ({method})", start, re.escape(start) + rest)
+
+
 # The armour alone is in every program that reads keys: what follows it makes it a key.
 _KEY = (
     rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY( BLOCK)?-----[\r\n]+"
     rb"([A-Za-z-]+: [^\r\n]*[\r\n]+)*\s*[A-Za-z0-9+/=]{20}"
 )
 _PART = rb"[^\s/:@'\"<>{}\[\]$%]{1,64}"
-_END = rb"(?![A-Za-z0-9_-])"
-_CRYPT = rb"[./A-Za-z0-9]"
 
 FORMS = (
     _form("private-key", "a private key", b"PRIVATE KEY", _KEY, binary=True),
     _form("private-key", "a private key of PuTTY", b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: "),
-    _form("token", "an access key of AWS", b"AKIA", rb"AKIA[0-9A-Z]{16}" + _END),
-    *(
-        _form("token", f"a token of GitHub ({kind})", b"gh%c_" % kind.encode(), b"gh%c_" % kind.encode() + rb"[A-Za-z0-9]{36}" + _END)
-        for kind in "pousr"
-    ),
-    _form("token", "a fine-grained token of GitHub", b"github_pat_", rb"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
-    _form("token", "a token of GitLab", b"glpat-", rb"glpat-[\w-]{20}"),
-    _form("token", "a token of Slack", b"xox", rb"xox[abprs]-[0-9A-Za-z-]{20}"),
-    _form("token", "an API key of Google", b"AIza", rb"AIza[\w-]{35}" + _END),
-    _form("token", "a token of an index of Python packages", b"pypi-AgE", rb"pypi-AgE[\w-]{50}"),
-    _form("token", "a token of an npm registry", b"npm_", rb"npm_[A-Za-z0-9]{36}" + _END),
-    _form("token", "a signed web token (JWT)", b"eyJ", rb"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20}"),
-    _form("token", "a token of Vault", b"hvs.", rb"hvs\.[\w-]{24}"),
-    _form("token", "a token of Fernet", b"gAAAAA", rb"gAAAAA[\w-]{80}"),
+    _token("AWS", b"AKIA", rb"[0-9A-Z]{16}"),
+    *(_token(f"GitHub ({kind})", b"gh%c_" % ord(kind), rb"[A-Za-z0-9]{36}") for kind in "pousr"),
+    _token("GitHub", b"github_pat_", rb"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
+    _token("GitLab", b"glpat-", rb"[\w-]{20,}"),
+    _token("Slack", b"xox", rb"[abprs]-[0-9A-Za-z-]{20,}"),
+    _token("Google", b"AIza", rb"[\w-]{35}"),
+    _token("an index of Python packages", b"pypi-AgE", rb"[\w-]{50,}"),
+    _token("a registry of npm packages", b"npm_", rb"[A-Za-z0-9]{36}"),
+    _token("a web service (JWT)", b"eyJ", rb"[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
+    _token("Vault", b"hvs.", rb"[\w-]{24,}"),
+    _token("keystone (Fernet)", b"gAAAAA", rb"[\w-]{80,}={0,2}"),
     _form("url-credentials", "a URL with a password", b"://", b"://" + _PART + b":" + _PART + rb"@[\w.-]"),
-    _form("password-hash", "a hash of a password (SHA-512)", b"$6$", rb"\$6\$[^\s:]{0,40}\$" + _CRYPT + b"{86}"),
-    _form("password-hash", "a hash of a password (SHA-256)", b"$5$", rb"\$5\$[^\s:]{0,40}\$" + _CRYPT + b"{43}"),
-    _form("password-hash", "a hash of a password (yescrypt)", b"$y$", rb"\$y\$[^\s:]{0,60}\$" + _CRYPT + b"{43}"),
-    _form("password-hash", "a hash of a password (bcrypt)", b"$2", rb"\$2[aby]\$\d\d\$" + _CRYPT + b"{53}"),
+    _hash("SHA-512", b"$6$", rb"[^\s:]{0,40}\$[./A-Za-z0-9]{86}"),
+    _hash("SHA-256", b"$5$", rb"[^\s:]{0,40}\$[./A-Za-z0-9]{43}"),
+    _hash("yescrypt", b"$y$", rb"[^\s:]{0,60}\$[./A-Za-z0-9]{43}"),
+    _hash("bcrypt", b"$2", rb"[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
     # Where sdists are unpacked and wheels are made (build/wheel.py).
     _form("build-path", "a path of the build", b"/tmp/", rb"/tmp/(source|wheel)/\w", binary=True),
-)  # fmt: skip
-
+)
 BINARY_FORMS = tuple(form for form in FORMS if form.binary)
 
 # A private key in binary form (DER): a sequence, version 0 or 1, then a number (RSA), an algorithm
 # (PKCS 8) or the key itself (elliptic curves).
-_DER = re.compile(rb"\x30(?:\x81.|\x82..)\x02\x01(?:\x00(?:\x02\x82|\x30.\x06)|\x01\x04[\x20\x30\x42])", re.DOTALL)
+_DER = re.compile(
+    rb"\x30(?:\x81.|\x82..)\x02\x01(?:\x00(?:\x02\x82|\x30.\x06)|\x01\x04[\x20\x30\x42])", re.DOTALL
+)
 
 
 def first_marks(head: bytes) -> Iterator[Mark]:
@@ -98,7 +102,11 @@ class Search:
         """Look at the next piece; of each form the first match counts."""
         window = self._tail + piece if self._tail else piece
         for form in self._forms:
-            if form.what not in self.found and form.trigger in window and (match := form.pattern.search(window)):
+            if (
+                form.what not in self.found
+                and form.trigger in window
+                and (match := form.pattern.search(window))
+            ):
                 countable = not self._binary and not self._pieces
                 line = window.count(b"\n", 0, match.start()) + 1 if countable else 0
                 self.found[form.what] = Mark(form.name, form.what, line)

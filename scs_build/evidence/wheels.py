@@ -1,4 +1,4 @@
-"""What installed Python distributions say of themselves: whether they were compiled here, and their programs."""
+"""What Python distributions say of themselves: whether they were compiled here, and their programs."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def _share(store: Store, directory: Path, descriptors: Iterable[Mapping[str, Any
                 f"the blob {source} does not hold what its name says",
                 solution="run `scs-build store verify --repair`, then build the image again",
             )
-        _link(source, target)
+        link_or_copy(source, target)
 
 
 def _size(path: Path) -> int | None:
@@ -120,7 +120,7 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _link(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """Link or copy `source` to `target`, replacing what is there in one move."""
     with _beside(target) as temporary:
         try:

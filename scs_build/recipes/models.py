@@ -180,7 +180,9 @@ def _spread(value: object) -> object:
 Exceptions = Annotated[
     dict[PathPattern, Reason],
     BeforeValidator(_spread),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+    ),
 ]
 
 
@@ -223,7 +225,7 @@ class Recipe(Model):
     smoke: Smoke | None = Field(None, description="the smallest proof that the image works")
     exceptions: dict[Name, Exceptions] = Field(
         default_factory=dict,
-        description="rules that this image breaks on purpose: a reason, or the reason for each pattern of paths;"
+        description="rules that this image breaks on purpose: a reason, or one for each pattern of paths;"
         " those with paths hold for the images that stand on this one, too",
     )
     groups: dict[Name, tuple[Package, ...]] = Field(

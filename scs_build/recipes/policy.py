@@ -12,7 +12,14 @@ from scs_build.recipes.models import Line, Model, Name, PathPattern, Reason
 ConfigurationName = Literal["user", "entrypoint", "configuration-secret"]
 ModeName = Literal["setuid", "file-capability", "world-writable", "user-writable", "special-file"]
 LinkageName = Literal[
-    "pie", "relro", "bind-now", "stack-protector", "fortify", "executable-stack", "writable-code", "library-path",
+    "pie",
+    "relro",
+    "bind-now",
+    "stack-protector",
+    "fortify",
+    "executable-stack",
+    "writable-code",
+    "library-path",
     "readable",
 ]
 FormName = Literal["private-key", "token", "url-credentials", "password-hash", "build-path"]
@@ -48,7 +55,9 @@ class PathRule(Rule):
 class ContentRule(Rule):
     """What no file may hold."""
 
-    forms: tuple[FormName, ...] = Field(description="the forms that are looked for, see the code of the check")
+    forms: tuple[FormName, ...] = Field(
+        description="the forms that are looked for, see the code of the check"
+    )
 
 
 class LinkageRule(Rule):

@@ -70,11 +70,13 @@ class HardeningCheck:
         elif name in policy.contents:
             yield from _contents(view, policy.contents[name].forms)
         else:
-            yield from linkage.linkage(view, name, self._policy.linkage[name])
+            yield from linkage.linkage(
+                view, name, {str(key): value for key, value in policy.linkage.items()}[name]
+            )
 
     def _predicate(self, findings: tuple[Finding, ...]) -> dict[str, Any]:
         """Return the body of the attestation: the verdict of each rule, and all findings."""
-        verdicts = {name: "PASSED" for name in (*self._rules, STALE)}
+        verdicts = dict.fromkeys((*self._rules, STALE), "PASSED")
         for finding in findings:
             if not finding.accepted:
                 verdicts[finding.rule] = "FAILED"

@@ -31,7 +31,9 @@ def entrypoint(view: View) -> Iterator[Found]:
     """Find commands that are not there, or that the image's user cannot start."""
     if wrapper := view.runtime.get("Entrypoint"):
         shown = " ".join(map(str, wrapper))
-        yield Found(_CONFIGURATION, f"has an entry point (`{shown}`): only a command may start, the service itself")
+        yield Found(
+            _CONFIGURATION, f"has an entry point (`{shown}`): only a command may start, the service itself"
+        )
     for what, argv in _commands(view):
         if problem := _problem(view, argv[0]):
             yield Found(_CONFIGURATION, f"{what}: {problem}")
@@ -81,7 +83,9 @@ def _problem(view: View, program: str) -> str | None:
     if not view.may_execute(item):
         return f"the user {view.user[0]}:{view.user[1]} may not execute {program}"
     content = view.items.get(item.link, item) if item.type == "hardlink" else item
-    needed = content.traits.get("interpreter", "").split(" ")[0] or content.traits.get("elf", {}).get("loader", "")
+    needed = content.traits.get("interpreter", "").split(" ")[0] or content.traits.get("elf", {}).get(
+        "loader", ""
+    )
     if needed and ((found := view.resolved(needed)) is None or not view.may_execute(found)):
         return f"{program} needs {needed}, which the image does not have or its user may not execute"
     return None

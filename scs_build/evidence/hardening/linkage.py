@@ -20,10 +20,14 @@ LOOKS: Mapping[str, Callable[[Facts], str | None]] = {
     "bind-now": lambda elf: "is not bound when it starts (no BIND_NOW)" if elf["relro"] != "full" else None,
     "stack-protector": lambda elf: "has no stack protector" if elf["stack_protector"] is False else None,
     "fortify": lambda elf: (
-        "copies without checks (no FORTIFY)" if elf["checkable"] and elf["fortified"] is False else None
+        "prints and copies without checks (no FORTIFY)"
+        if elf["checkable"] and elf["fortified"] is False
+        else None
     ),
     "executable-stack": lambda elf: "has an executable stack" if elf["executable_stack"] else None,
-    "writable-code": lambda elf: "changes its code or executes what it writes" if elf["writable_code"] else None,
+    "writable-code": lambda elf: (
+        "changes its code or executes what it writes" if elf["writable_code"] else None
+    ),
 }
 
 
@@ -75,4 +79,6 @@ def _library_path(view: View, item: Item, folders: list[str]) -> Iterator[Found]
         elif found is None or found.type != "dir":
             yield Found(item.path, f"looks for libraries in `{folder}`, which is no folder of the image")
         elif view.may_change(found):
-            yield Found(item.path, f"looks for libraries in `{folder}`, which the user of the image can change")
+            yield Found(
+                item.path, f"looks for libraries in `{folder}`, which the user of the image can change"
+            )

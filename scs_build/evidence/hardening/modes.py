@@ -74,12 +74,13 @@ LOOKS: Mapping[str, Callable[[View], Iterator[Found]]] = {
 
 
 def capability_names(attribute: bytes) -> set[str]:
-    """Return the capabilities of a `security.capability` attribute (linux/capability.h, versions 1 to 3)."""
-    words = struct.unpack(f"<{len(attribute) // 4}I", attribute[: len(attribute) // 4 * 4])
-    # Version and flags, then pairs of permitted and inheritable bits; version 3 ends with a user.
-    permitted = words[1:2] + words[3:4] if len(words) > 4 else words[1:2]  # noqa: PLR2004
-    inheritable = words[2:3] + words[4:5]
-    bits = sum((may | inherit) << 32 * half for half, (may, inherit) in enumerate(zip(permitted, inheritable)))
+    """Return the capabilities of a `security.capability` attribute (linux/capability.h, versions 1 to 3).
+
+    They are permitted or inheritable; one that is not known here, or a damaged attribute, is a name too.
+    """
+    # A word of version and flags, then permitted and inheritable bits, in two halves since version 2.
+    words = [word for (word,) in struct.iter_unpack("<I", attribute[4 : len(attribute) // 4 * 4])]
+    halves = [words[half : half + 2] for half in range(0, min(len(words), 4), 2)]
+    bits = sum((pair[0] | pair[-1]) << 32 * number for number, pair in enumerate(halves))
     names = {f"CAP_{name}" for number, name in enumerate(CAPABILITIES) if bits >> number & 1}
-    unknown = bits >> len(CAPABILITIES)
-    return names | ({"an unknown capability"} if unknown or not names else set())
+    return names | ({"an unknown capability"} if bits >> len(CAPABILITIES) or not names else set())

@@ -17,13 +17,12 @@ class Patterns:
     """Patterns of paths; those that ask for a name in whichever folder are matched on the name alone."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        names, paths = [], []
+        anywhere: list[str] = []
+        others: list[str] = []
         for pattern in patterns:
-            last = pattern.removeprefix(_ANYWHERE)
-            (names if pattern.startswith(_ANYWHERE) and "/" not in last else paths).append(
-                last if last != pattern and "/" not in last else pattern
-            )
-        self._names, self._paths = Matcher(names), Matcher(paths)
+            name = pattern.removeprefix(_ANYWHERE)
+            (others if "/" in name else anywhere).append(name if "/" not in name else pattern)
+        self._names, self._paths = Matcher(anywhere), Matcher(others)
 
     def match(self, path: str) -> bool:
         """Return whether one of them matches `path` (no leading slash)."""
