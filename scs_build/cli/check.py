@@ -14,6 +14,7 @@ from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result, seconds, table
 
 if TYPE_CHECKING:
+    from scs_build.errors import ScsBuildError
     from scs_build.evidence.runner import CheckRun
     from scs_build.plan.graph import Graph
 
@@ -127,9 +128,11 @@ def end(result: CheckRun) -> None:
     from scs_build.errors import FindingError
 
     broken = [verdict for verdict in result.verdicts if not verdict.ok]
-    errors: dict[str, Any] = {
-        f"{check} of {image}": error for (image, check), error in result.failures.items()
-    }
+    errors: dict[str, ScsBuildError] = {}
+    for (image, check), error in result.failures.items():
+        # What keeps an image from being looked at at all is told once.
+        if error not in errors.values():
+            errors[f"{check} of {image}"] = error
     if broken:
         bad = sorted({verdict.image for verdict in broken})
         errors["check"] = FindingError(

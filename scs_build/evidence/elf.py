@@ -19,8 +19,8 @@ MAX_HEADERS, MAX_TAGS, MAX_NAMES = 512, 4096, 64 << 20
 def elf_facts(stream: IO[bytes]) -> dict[str, Any]:
     """Return how an ELF file was linked, as plain values.
 
-    `program` (else a library), `pie`, `relro` (`none`, `partial`, `full`), `executable_stack`,
-    `writable_code`, `library_path` (RPATH and RUNPATH), `loader`; and what its dynamic symbols show:
+    `program` (else a library), `pie`, `relro`, `bind_now`, `executable_stack`, `writable_code`,
+    `library_path` (RPATH and RUNPATH), `loader`; and what its dynamic symbols show:
     `stack_protector`, `fortified`, `checkable` (it calls what fortified code never calls), all None where
     there are none. A file that cannot be read has only `broken`, one that is not linked yet only `object`.
     """
@@ -38,8 +38,10 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
 
     file = ELFFile(stream)
     kind = file.header["e_type"]
+    if kind == "ET_REL":
+        return {"object": True}
     if kind not in ("ET_EXEC", "ET_DYN"):
-        return {"object": str(kind)}
+        raise ValueError(f"neither a program nor a library ({kind})")
     headers = list(_headers(file, stream))
     dynamic = next((header for header in headers if header["p_type"] == "PT_DYNAMIC"), None)
     tags = dict(_tags(file, stream, dynamic["p_offset"])) if dynamic else {}
@@ -52,7 +54,8 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
         "loader": _loader(stream, loader) if loader else "",
         **_memory(headers, tags),
         "library_path": _library_path(tags, names),
-        **_symbols(names),
+        # A static program has the functions themselves, under no name.
+        **_symbols(names if "DT_NEEDED" in tags else None),
     }
 
 
@@ -92,7 +95,8 @@ def _memory(headers: list[Any], tags: dict[str, int]) -> dict[str, Any]:
     relro = any(header["p_type"] == "PT_GNU_RELRO" for header in headers)
     now = "DT_BIND_NOW" in tags or tags.get("DT_FLAGS", 0) & _BIND_NOW or tags.get("DT_FLAGS_1", 0) & _NOW
     return {
-        "relro": "none" if not relro else "full" if now else "partial",
+        "relro": relro,
+        "bind_now": bool(now) or not tags,
         # Without the header the kernel makes the stack executable.
         "executable_stack": stack is None or bool(stack["p_flags"] & _EXECUTE),
         "writable_code": "DT_TEXTREL" in tags or any(f & _WRITE and f & _EXECUTE for f in loaded),

@@ -78,7 +78,8 @@ BINARY_FORMS = tuple(form for form in FORMS if form.binary)
 # A private key in binary form (DER): a sequence, version 0 or 1, then a number (RSA), an algorithm
 # (PKCS 8) or the key itself (elliptic curves).
 _DER = re.compile(
-    rb"\x30(?:\x81.|\x82..)\x02\x01(?:\x00(?:\x02\x82|\x30.\x06)|\x01\x04[\x20\x30\x42])", re.DOTALL
+    rb"\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01(?:\x00(?:\x02[\x81\x82]|\x30.\x06)|\x01\x04[\x20\x30\x42])",
+    re.DOTALL,
 )
 
 

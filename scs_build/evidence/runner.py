@@ -72,6 +72,10 @@ class _Task:
     key: str
 
     @property
+    def pair(self) -> tuple[str, str]:
+        return self.subject.name, self.check.name
+
+    @property
     def reads(self) -> bool:
         return bool(getattr(self.check, "reads_layers", True))
 
@@ -85,32 +89,39 @@ def run_checks(
     again each time.
     """
     verdicts: dict[tuple[str, str], Verdict] = {}
-    failures: dict[tuple[str, str], ScsBuildError] = {}
     with store.use():
-        tasks = []
-        for name in names:
-            for check in checks:
-                pair = (name, check.name)
-                try:
-                    task = _task(Subject.of(graph, store, name, jobs), check)
-                except ScsBuildError as error:
-                    failures[pair] = error
-                    continue
-                if found := _remembered(store, task):
-                    verdicts[pair] = found
-                else:
-                    tasks.append(task)
-        for task, outcome in _run(store, tasks, jobs, progress):
-            pair = (task.subject.name, task.check.name)
-            if isinstance(outcome, ScsBuildError):
-                failures[pair] = outcome
+        tasks, failures = _tasks(graph, store, names, checks, jobs)
+        unknown = []
+        for task in tasks:
+            if found := _remembered(store, task):
+                verdicts[task.pair] = found
             else:
-                verdicts[pair] = outcome
+                unknown.append(task)
+        for task, outcome in _run(store, unknown, jobs, progress):
+            if isinstance(outcome, ScsBuildError):
+                failures[task.pair] = outcome
+            else:
+                verdicts[task.pair] = outcome
     order = [(name, check.name) for name in names for check in checks]
     return CheckRun(
         tuple(verdicts[pair] for pair in order if pair in verdicts),
         {pair: failures[pair] for pair in order if pair in failures},
     )
+
+
+def _tasks(
+    graph: Graph, store: Store, names: Sequence[str], checks: Sequence[Check], jobs: int
+) -> tuple[list[_Task], dict[tuple[str, str], ScsBuildError]]:
+    """Return what is to be done, and what is known already to be impossible."""
+    tasks: list[_Task] = []
+    failures: dict[tuple[str, str], ScsBuildError] = {}
+    for name in names:
+        try:
+            subject = Subject.of(graph, store, name, jobs)
+            tasks += [_task(subject, check) for check in checks]
+        except ScsBuildError as error:
+            failures |= dict.fromkeys(((name, check.name) for check in checks), error)
+    return tasks, failures
 
 
 def _task(subject: Subject, check: Check) -> _Task:

@@ -13,7 +13,7 @@ from scs_build.evidence.hardening.view import Found, View
 from scs_build.evidence.subject import Subject
 from scs_build.evidence.traits import TRAITS_FORMAT
 from scs_build.recipes.catalogue import HARDENING_FILE
-from scs_build.recipes.policy import Hardening
+from scs_build.recipes.policy import ContentRule, Hardening, LinkageRule, PathRule, ProgramRule
 
 if TYPE_CHECKING:
     from scs_build.evidence.checks import Context
@@ -60,19 +60,17 @@ class HardeningCheck:
                     yield Finding(name, found.path, found.text)
 
     def _found(self, view: View, name: str) -> Iterator[Found]:
-        policy = self._policy
-        if look := configuration.LOOKS.get(name) or modes.LOOKS.get(name):
-            yield from look(view)
-        elif name in policy.programs:
-            yield from presence.programs(view, policy.programs[name])
-        elif name in policy.paths:
-            yield from presence.paths(view, policy.paths[name])
-        elif name in policy.contents:
-            yield from _contents(view, policy.contents[name].forms)
-        else:
-            yield from linkage.linkage(
-                view, name, {str(key): value for key, value in policy.linkage.items()}[name]
-            )
+        match self._rules[name]:
+            case ProgramRule() as rule:
+                yield from presence.programs(view, rule)
+            case PathRule() as rule:
+                yield from presence.paths(view, rule)
+            case ContentRule() as rule:
+                yield from _contents(view, rule)
+            case LinkageRule() as rule:
+                yield from linkage.linkage(view, name, rule)
+            case _:
+                yield from {**configuration.LOOKS, **modes.LOOKS}[name](view)
 
     def _predicate(self, findings: tuple[Finding, ...]) -> dict[str, Any]:
         """Return the body of the attestation: the verdict of each rule, and all findings."""
@@ -101,9 +99,9 @@ def rule_names(context: Context) -> tuple[str, ...]:
     return tuple(name for name, _ in context.graph.catalogue.hardening.rules())
 
 
-def _contents(view: View, forms: tuple[str, ...]) -> Iterator[Found]:
+def _contents(view: View, rule: ContentRule) -> Iterator[Found]:
     for item in view.items.values():
         for form, what, line in item.traits.get("marks", ()):
-            if form in forms:
+            if form in rule.forms:
                 place = f" (line {line})" if line else ""
                 yield Found(item.path, f"holds {what}{place}")

@@ -16,8 +16,8 @@ _ORIGIN = ("$ORIGIN", "${ORIGIN}")
 # What is wrong with the facts of a file (see `elf_facts`), in words; None: nothing.
 LOOKS: Mapping[str, Callable[[Facts], str | None]] = {
     "pie": lambda elf: None if elf["pie"] else "is loaded at a fixed address (no PIE)",
-    "relro": lambda elf: "has no RELRO" if elf["relro"] == "none" else None,
-    "bind-now": lambda elf: "is not bound when it starts (no BIND_NOW)" if elf["relro"] != "full" else None,
+    "relro": lambda elf: None if elf["relro"] else "has no RELRO",
+    "bind-now": lambda elf: None if elf["bind_now"] else "is not bound when it starts (no BIND_NOW)",
     "stack-protector": lambda elf: "has no stack protector" if elf["stack_protector"] is False else None,
     "fortify": lambda elf: (
         "prints and copies without checks (no FORTIFY)"

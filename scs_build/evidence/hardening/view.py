@@ -80,8 +80,12 @@ class View:
         return self.may(item, 1) and all(self.may(folder, 1) for folder in folders)
 
     def may_change(self, item: Item) -> bool:
-        """Return whether the user may write an item, or as its owner could come to."""
-        return item.type != "link" and (item.uid == self.user[0] or self.may(item, 2))
+        """Return whether the user may write an item, or as its owner could come to.
+
+        Root may change everything, which is for the rule about users to say.
+        """
+        uid = self.user[0]
+        return bool(uid) and item.type != "link" and (item.uid == uid or self.may(item, 2))
 
     def _link_at(self, path: str) -> str | None:
         item = self.items.get(path)
