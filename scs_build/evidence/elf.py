@@ -1,15 +1,29 @@
-"""How a program was linked, read from its program headers with the structures of pyelftools."""
+"""How a program was linked, read from its program headers and its dynamic section.
+
+pyelftools reads the header. Its segments and tags are not used: for each file they read every section,
+which takes ten times as long as all that is needed here.
+"""
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 # What fortified code never calls: glibc checks the format wherever these are called. Functions that copy are
 # called as they are where the compiler can tell that the place is large enough, or cannot tell its size.
 CHECKABLE = frozenset((b"printf", b"fprintf", b"vprintf", b"vfprintf", b"dprintf", b"vdprintf", b"syslog"))
 _CHECKED = re.compile(rb"\0__\w+_chk\0")
+# The numbers of program headers and tags by their names in elf.h.
+_P = {
+    "PT_LOAD": 1, "PT_DYNAMIC": 2, "PT_INTERP": 3, "PT_GNU_STACK": 0x6474E551, "PT_GNU_RELRO": 0x6474E552,
+}  # fmt: skip
+_D = {
+    "DT_NEEDED": 1, "DT_STRTAB": 5, "DT_STRSZ": 10, "DT_SONAME": 14, "DT_RPATH": 15, "DT_TEXTREL": 22,
+    "DT_BIND_NOW": 24, "DT_RUNPATH": 29, "DT_FLAGS": 30, "DT_FLAGS_1": 0x6FFFFFFB,
+}  # fmt: skip
+_WIDE = 64
 _EXECUTE, _WRITE = 1, 2
 _BIND_NOW, _NOW, _PIE = 0x8, 0x1, 0x08000000
 # More than any program has; a damaged file may name any number.
@@ -29,7 +43,9 @@ def elf_facts(stream: IO[bytes]) -> dict[str, Any]:
     try:
         return _facts(stream)
     # Of damaged files pyelftools raises many kinds.
-    except (ELFError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ELFError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error,
+    ) as error:  # fmt: skip
         return {"broken": str(error) or type(error).__name__}
 
 
@@ -43,10 +59,10 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
     if kind not in ("ET_EXEC", "ET_DYN"):
         raise ValueError(f"neither a program nor a library ({kind})")
     headers = list(_headers(file, stream))
-    dynamic = next((header for header in headers if header["p_type"] == "PT_DYNAMIC"), None)
-    tags = dict(_tags(file, stream, dynamic["p_offset"])) if dynamic else {}
+    by_type = {header.type: header for header in reversed(headers)}
+    dynamic, loader = by_type.get(_P["PT_DYNAMIC"]), by_type.get(_P["PT_INTERP"])
+    tags = dict(_tags(file, stream, dynamic.offset)) if dynamic else {}
     names = _names(stream, headers, tags)
-    loader = next((header for header in headers if header["p_type"] == "PT_INTERP"), None)
     pie = kind == "ET_DYN" and _is_program(tags, with_loader=loader is not None)
     return {
         "program": kind == "ET_EXEC" or pie,
@@ -55,70 +71,83 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
         **_memory(headers, tags),
         "library_path": _library_path(tags, names),
         # A static program has the functions themselves, under no name.
-        **_symbols(names if "DT_NEEDED" in tags else None),
+        **_symbols(names if _D["DT_NEEDED"] in tags else None),
     }
 
 
-def _headers(file: Any, stream: IO[bytes]) -> Iterator[Any]:
-    """Yield the program headers; the segments of pyelftools would read every section as well."""
-    from elftools.common.utils import struct_parse
+class _Header(NamedTuple):
+    """A program header, in the order of a 64-bit file."""
 
-    start, size = file.header["e_phoff"], file.header["e_phentsize"]
+    type: int
+    flags: int
+    offset: int
+    address: int
+    physical: int
+    size: int
+    memory: int
+    align: int
+
+
+def _headers(file: Any, stream: IO[bytes]) -> Iterator[_Header]:
+    order, wide = "<" if file.little_endian else ">", file.elfclass == _WIDE
+    form = struct.Struct(order + ("2I6Q" if wide else "8I"))
+    start, step = file.header["e_phoff"], file.header["e_phentsize"]
     for number in range(min(file.num_segments(), MAX_HEADERS)):
-        yield struct_parse(file.structs.Elf_Phdr, stream, start + number * size)
+        stream.seek(start + number * step)
+        values = form.unpack(stream.read(form.size))
+        # A 32-bit file has the flags behind the sizes.
+        yield _Header._make(values if wide else (values[0], values[6], *values[1:6], values[7]))
 
 
-def _tags(file: Any, stream: IO[bytes], start: int) -> Iterator[tuple[str, int]]:
-    from elftools.common.utils import struct_parse
-
-    size = file.structs.Elf_Dyn.sizeof()
-    for number in range(MAX_TAGS):
-        entry = struct_parse(file.structs.Elf_Dyn, stream, start + number * size)
-        if entry["d_tag"] == "DT_NULL":
+def _tags(file: Any, stream: IO[bytes], start: int) -> Iterator[tuple[int, int]]:
+    form = struct.Struct(("<" if file.little_endian else ">") + ("qQ" if file.elfclass == _WIDE else "iI"))
+    stream.seek(start)
+    section = stream.read(form.size * MAX_TAGS)
+    for tag, value in form.iter_unpack(section[: len(section) // form.size * form.size]):
+        if not tag:
             return
-        yield str(entry["d_tag"]), entry["d_val"]
+        yield tag, value
+    raise ValueError("its dynamic section has no end")
 
 
-def _is_program(tags: dict[str, int], *, with_loader: bool) -> bool:
+def _is_program(tags: dict[int, int], *, with_loader: bool) -> bool:
     """Tell a program from a library: both may be relocatable, and libc has a loader too."""
-    return bool(tags.get("DT_FLAGS_1", 0) & _PIE) or (with_loader and "DT_SONAME" not in tags)
+    return bool(tags.get(_D["DT_FLAGS_1"], 0) & _PIE) or (with_loader and _D["DT_SONAME"] not in tags)
 
 
-def _loader(stream: IO[bytes], header: Any) -> str:
-    stream.seek(header["p_offset"])
-    return stream.read(min(header["p_filesz"], 4096)).rstrip(b"\0").decode(errors="replace")
+def _loader(stream: IO[bytes], header: _Header) -> str:
+    stream.seek(header.offset)
+    return stream.read(min(header.size, 4096)).rstrip(b"\0").decode(errors="replace")
 
 
-def _memory(headers: list[Any], tags: dict[str, int]) -> dict[str, Any]:
-    stack = next((header for header in headers if header["p_type"] == "PT_GNU_STACK"), None)
-    loaded = [header["p_flags"] for header in headers if header["p_type"] == "PT_LOAD"]
-    relro = any(header["p_type"] == "PT_GNU_RELRO" for header in headers)
-    now = "DT_BIND_NOW" in tags or tags.get("DT_FLAGS", 0) & _BIND_NOW or tags.get("DT_FLAGS_1", 0) & _NOW
+def _memory(headers: list[_Header], tags: dict[int, int]) -> dict[str, Any]:
+    flags = {header.type: header.flags for header in headers}
+    loaded = [header.flags for header in headers if header.type == _P["PT_LOAD"]]
+    now = tags.get(_D["DT_FLAGS"], 0) & _BIND_NOW or tags.get(_D["DT_FLAGS_1"], 0) & _NOW
     return {
-        "relro": relro,
-        "bind_now": bool(now) or not tags,
+        "relro": _P["PT_GNU_RELRO"] in flags,
+        "bind_now": bool(now) or _D["DT_BIND_NOW"] in tags or not tags,
         # Without the header the kernel makes the stack executable.
-        "executable_stack": stack is None or bool(stack["p_flags"] & _EXECUTE),
-        "writable_code": "DT_TEXTREL" in tags or any(f & _WRITE and f & _EXECUTE for f in loaded),
+        "executable_stack": bool(flags.get(_P["PT_GNU_STACK"], _EXECUTE) & _EXECUTE),
+        "writable_code": _D["DT_TEXTREL"] in tags or any(f & _WRITE and f & _EXECUTE for f in loaded),
     }
 
 
-def _names(stream: IO[bytes], headers: list[Any], tags: dict[str, int]) -> bytes | None:
+def _names(stream: IO[bytes], headers: list[_Header], tags: dict[int, int]) -> bytes | None:
     """Return the strings of the dynamic symbols; None for a static program."""
-    address, size = tags.get("DT_STRTAB"), tags.get("DT_STRSZ")
+    address, size = tags.get(_D["DT_STRTAB"]), tags.get(_D["DT_STRSZ"])
     if address is None or size is None:
         return None
     for header in headers:
-        start = header["p_vaddr"]
-        if header["p_type"] == "PT_LOAD" and start <= address < start + header["p_filesz"]:
-            stream.seek(address - start + header["p_offset"])
+        if header.type == _P["PT_LOAD"] and header.address <= address < header.address + header.size:
+            stream.seek(address - header.address + header.offset)
             return stream.read(min(size, MAX_NAMES))
     raise ValueError("the names of its symbols are not in the file")
 
 
-def _library_path(tags: dict[str, int], names: bytes | None) -> list[str]:
+def _library_path(tags: dict[int, int], names: bytes | None) -> list[str]:
     found = []
-    for tag in ("DT_RPATH", "DT_RUNPATH"):
+    for tag in (_D["DT_RPATH"], _D["DT_RUNPATH"]):
         if names is not None and tag in tags:
             text = names[tags[tag] :].split(b"\0", 1)[0].decode(errors="replace")
             found += text.split(":")

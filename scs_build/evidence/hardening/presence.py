@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from scs_build.evidence.content import Item
-from scs_build.evidence.hardening.view import Found, View
+from scs_build.evidence.hardening.view import EXECUTE, Found, View
 from scs_build.recipes.patterns import Matcher
 from scs_build.recipes.policy import PathRule, ProgramRule
 
 _ANYWHERE = "/**/"
-_EXECUTE = 0o111
 
 
 class Patterns:
@@ -33,12 +32,11 @@ class Patterns:
 def programs(view: View, rule: ProgramRule) -> Iterator[Found]:
     """Find programs of these names; a link counts when what it leads to has another name."""
     names = Matcher(rule.programs)
-    for item in view.items.values():
-        name = item.path.rpartition("/")[2]
-        if names.first(name) is None:
+    for item in view.startable:
+        if names.first(item.path.rpartition("/")[2]) is None:
             continue
         target = view.resolved(item.path) if item.type == "link" else item
-        if target is None or target.type not in ("file", "hardlink") or not target.mode & _EXECUTE:
+        if target is None or target.type not in ("file", "hardlink") or not target.mode & EXECUTE:
             continue
         other = target.path.rpartition("/")[2]
         if target is item:

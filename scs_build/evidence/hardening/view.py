@@ -14,6 +14,7 @@ from scs_build.oci.inside import resolve
 from scs_build.recipes.models import Service
 
 NUMBERS = 2
+EXECUTE = 0o111
 
 
 class Found(NamedTuple):
@@ -54,6 +55,15 @@ class View:
         """The paths that services may write to: declared as writable, or as volumes."""
         paths = [path for s in self.services.values() for path in (*s.writable, *s.volumes)]
         return tuple(path.strip("/") for path in (*paths, *(self.runtime.get("Volumes") or {})))
+
+    @cached_property
+    def startable(self) -> tuple[Item, ...]:
+        """The executable files, and all links: some lead to one."""
+        return tuple(
+            item
+            for item in self.items.values()
+            if item.type == "link" or (item.type in ("file", "hardlink") and item.mode & EXECUTE)
+        )
 
     def is_declared(self, path: str) -> bool:
         """Return whether a path is one that services may write to, or below one."""

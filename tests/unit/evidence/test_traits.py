@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -128,6 +129,22 @@ def test_facts_of_a_library_and_of_what_is_not_linked_yet(compiled: Compile) -> 
     library = elf_facts(io.BytesIO(compiled("-shared")))
     assert (library["program"], library["pie"], library["loader"]) == (False, False, "")
     assert elf_facts(io.BytesIO(compiled("-c"))) == {"object": True}
+
+
+def test_facts_of_a_32_bit_program_of_the_other_byte_order() -> None:
+    stack, load = 0x6474E551, 1
+    headers = struct.pack(">8I", load, 0, 0, 0, 200, 200, 7, 4096) + struct.pack(
+        ">8I", stack, 0, 0, 0, 0, 0, 6, 4
+    )
+    ident = b"\x7fELF\1\2\1" + bytes(9)
+    head = ident + struct.pack(">2H5I6H", 2, 8, 1, 0, 52, 0, 0, 52, 32, 2, 0, 0, 0)
+    found = elf_facts(io.BytesIO(head + headers))
+    assert (found["program"], found["pie"], found["relro"]) == (True, False, False)
+    assert (found["executable_stack"], found["writable_code"], found["stack_protector"]) == (
+        False,
+        True,
+        None,
+    )
 
 
 @pytest.mark.parametrize("size", [4, 20, 64, 500, 4000])
