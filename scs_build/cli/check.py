@@ -15,6 +15,7 @@ from scs_build.cli.output import print_result, seconds, table
 
 if TYPE_CHECKING:
     from scs_build.errors import ScsBuildError
+    from scs_build.evidence.restricted import Runner
     from scs_build.evidence.runner import CheckRun
     from scs_build.plan.graph import Graph
 
@@ -76,14 +77,22 @@ def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], ou
 
 def run_all(session: Session, graph: Graph, names: tuple[str, ...], only: tuple[str, ...]) -> CheckRun:
     """Run the checks of these names, else all, on images."""
-    from scs_build.cli.running import tools_of
     from scs_build.evidence.checks import Context, make_checks
     from scs_build.evidence.runner import run_checks
+
+    checks = make_checks(Context(graph, _runner(session, graph)), only)
+    return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
+
+
+def _runner(session: Session, graph: Graph) -> Runner:
+    """Return what runs images; it costs nothing before the first one runs."""
+    from scs_build.cli.running import tools_of
+    from scs_build.errors import EngineError
     from scs_build.stack.restricted import NativeRunner
 
-    runner = NativeRunner(lambda: tools_of(session, graph), session.progress)
-    checks = make_checks(Context(graph, runner), only)
-    return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
+    if session.engine == "docker":
+        raise EngineError("the docker engine runs no images yet", solution="use --engine native, as root")
+    return NativeRunner(lambda: tools_of(session, graph), session.progress)
 
 
 def index(result: CheckRun, path: Path) -> bool:
