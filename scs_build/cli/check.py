@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from scs_build.evidence.restricted import Runner
     from scs_build.evidence.runner import CheckRun
     from scs_build.plan.graph import Graph
+
+
+# What `check --json` prints, and what could not be looked at, by image and check.
+Answer = dict[str, Any]
+Failures = Mapping[tuple[str, str], "ScsBuildError"]
 
 
 def complete_check(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -52,27 +58,36 @@ def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], ou
       scs-build check keystone --only hardening
       jq .predicate.rules out/evidence/2026.1/keystone/hardening.json
     """
+    began = time.monotonic()
+    answer, failures = look(session, images, only, output)
+    answer["seconds"] = round(time.monotonic() - began, 3)
+    print_result(answer, result_text(answer), as_json=session.json)
+    end(answer, failures)
+
+
+def look(
+    session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path
+) -> tuple[Answer, Failures]:
+    """Run the checks and put the statements beside the images.
+
+    Returns what `check --json` prints but for its time, and what could not be looked at.
+    """
     from scs_build.evidence.publish import publish
 
-    began = time.monotonic()
-    names = names_of(session, images)
     graph = graph_of(session)
-    result = run_all(session, graph, names, only)
-    folder = evidence_of(output, graph.series.name)
-    publish(session.store, folder, result.verdicts)
-    indexed = index(result, manifest_of(output, graph.series.name))
-    spent = time.monotonic() - began
-    value = {
-        "series": graph.series.name,
+    series = graph.series.name
+    result = run_all(session, graph, names_of(session, images), only)
+    folder = evidence_of(output, series)
+    publish(session.store, folder, result.statements)
+    answer = {
+        "series": series,
         "platform": graph.platform,
-        "seconds": round(spent, 3),
         "verdicts": [verdict.to_json() for verdict in result.verdicts],
         "failures": [{"image": i, "check": c, **e.to_json()} for (i, c), e in result.failures.items()],
         "evidence": str(folder),
-        "indexed": indexed,
+        "indexed": index(result, manifest_of(output, series)),
     }
-    print_result(value, result_text(result, names, folder, indexed, spent), as_json=session.json)
-    end(result)
+    return answer, result.failures
 
 
 def run_all(session: Session, graph: Graph, names: tuple[str, ...], only: tuple[str, ...]) -> CheckRun:
@@ -112,38 +127,33 @@ def index(result: CheckRun, path: Path) -> bool:
     return all((verdict.image, verdict.statement) in there for verdict in result.verdicts)
 
 
-def result_text(
-    result: CheckRun, names: tuple[str, ...], folder: Path, indexed: bool, spent: float
-) -> str:  # fmt: skip
+def result_text(answer: Answer) -> str:
     """Return the verdicts as a table of images and checks, then every finding, then where it all lies."""
-    checks = list(dict.fromkeys([*(v.check for v in result.verdicts), *(c for _, c in result.failures)]))
-    cells: dict[tuple[str, str], str] = {(v.image, v.check): _cell(v.findings) for v in result.verdicts}
-    cells |= dict.fromkeys(result.failures, "could not look")
-    matrix = table(
-        ("image", *checks), [(name, *(cells.get((name, check), "-") for check in checks)) for name in names]
-    )
-    made = sum(verdict.seconds > 0 for verdict in result.verdicts)
-    end = (
-        f"{made} looked at, {len(result.verdicts) - made} known, in {seconds(spent)}; statements in {folder}"
-    )
-    if not indexed:
+    verdicts, failures = answer["verdicts"], answer["failures"]
+    cells = {(v["image"], v["check"]): _cell(v["findings"]) for v in verdicts}
+    cells |= {(f["image"], f["check"]): "could not look" for f in failures}
+    images, checks = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True)) if cells else ([], [])
+    rows = [(name, *(cells.get((name, check), "-") for check in checks)) for name in images]
+    made = sum(verdict["seconds"] > 0 for verdict in verdicts)
+    done = f"{made} looked at, {len(verdicts) - made} known, in {seconds(answer['seconds'])}"
+    end = f"{done}; statements in {answer['evidence']}"
+    if not answer["indexed"]:
         end += "\nno manifest of these images is there to index them in: `scs-build manifest` writes it"
-    return "\n\n".join(filter(None, (matrix, *_findings(result), end)))
+    return "\n\n".join(filter(None, (table(("image", *checks), rows), *_findings(verdicts), end)))
 
 
-def end(result: CheckRun) -> None:
+def end(answer: Answer, failures: Failures) -> None:
     """End the command if something was found, or could not be looked for."""
     from scs_build.cli.ends import report_all
     from scs_build.errors import FindingError
 
-    broken = [verdict for verdict in result.verdicts if not verdict.ok]
     errors: dict[str, ScsBuildError] = {}
-    for (image, check), error in result.failures.items():
+    for (image, check), error in failures.items():
         # What keeps an image from being looked at at all is told once.
         if error not in errors.values():
             errors[f"{check} of {image}"] = error
-    if broken:
-        bad = sorted({verdict.image for verdict in broken})
+    bad = dict.fromkeys(verdict["image"] for verdict in answer["verdicts"] if not verdict["ok"])
+    if bad:
         errors["check"] = FindingError(
             f"{', '.join(bad)}: not as the contracts ask for",
             solution="mend the image, or say in its recipe why: exceptions: {RULE: {PATH: reason}}",
@@ -152,28 +162,19 @@ def end(result: CheckRun) -> None:
         raise SystemExit(report_all(errors))
 
 
-def _cell(findings: tuple[Any, ...]) -> str:
-    bad = sum(not finding.accepted for finding in findings)
+def _cell(findings: list[dict[str, str]]) -> str:
+    bad = sum(not finding["accepted"] for finding in findings)
     accepted = len(findings) - bad
     verdict = f"{bad} FOUND" if bad else "ok"
     return f"{verdict}, {accepted} accepted" if accepted else verdict
 
 
-def _findings(result: CheckRun) -> list[str]:
+def _findings(verdicts: list[dict[str, Any]]) -> list[str]:
     """Return a paragraph for what must be mended and one for what is accepted."""
-    parts = []
-    for title, accepted in (("found", False), ("accepted", True)):
-        rows = [
-            (
-                verdict.image,
-                finding.rule,
-                f"/{finding.path}" if finding.path else "",
-                finding.accepted or finding.text,
-            )
-            for verdict in result.verdicts
-            for finding in verdict.findings
-            if bool(finding.accepted) == accepted
-        ]
-        if rows:
-            parts.append(f"{title}:\n{table((), rows)}")
-    return parts
+    rows: dict[str, list[tuple[str, ...]]] = {"found": [], "accepted": []}
+    for verdict in verdicts:
+        for finding in verdict["findings"]:
+            place = f"/{finding['path']}" if finding["path"] else ""
+            row = (verdict["image"], finding["rule"], place, finding["accepted"] or finding["text"])
+            rows["accepted" if finding["accepted"] else "found"].append(row)
+    return [f"{title}:\n{table((), lines)}" for title, lines in rows.items() if lines]

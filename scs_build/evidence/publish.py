@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from scs_build.canonical import sha256_file
-from scs_build.evidence.runner import Verdict
 from scs_build.oci.layout import link_or_copy
 from scs_build.store.store import Store
 
@@ -16,11 +15,11 @@ def statement_path(folder: Path, image: str, check: str) -> Path:
     return folder / image / f"{check}.json"
 
 
-def publish(store: Store, folder: Path, verdicts: Iterable[Verdict]) -> None:
-    """Put the statements of verdicts into `folder`; those that are there are left alone."""
-    for verdict in verdicts:
-        target = statement_path(folder, verdict.image, verdict.check)
-        blob = store.blob(verdict.statement)
+def publish(store: Store, folder: Path, statements: Mapping[tuple[str, str], str]) -> None:
+    """Put statements of the store, by image and check, into `folder`; those that are there are left alone."""
+    for (image, check), digest in statements.items():
+        target = statement_path(folder, image, check)
+        blob = store.blob(digest)
         if not _is_there(blob, target):
             target.parent.mkdir(parents=True, exist_ok=True)
             link_or_copy(blob, target)

@@ -64,6 +64,11 @@ class CheckRun:
     verdicts: tuple[Verdict, ...]
     failures: Mapping[tuple[str, str], ScsBuildError] = field(default_factory=dict)
 
+    @property
+    def statements(self) -> dict[tuple[str, str], str]:
+        """The digest of each statement by image and check."""
+        return {(verdict.image, verdict.check): verdict.statement for verdict in self.verdicts}
+
 
 @dataclass(frozen=True)
 class _Task:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -29,6 +30,11 @@ def verdict(check: str, *findings: Finding, seconds: float = 0.0, image: str = "
     return Verdict(image, A, check, "https://example.org/v1", A, findings, seconds)
 
 
+def answer(*verdicts: Verdict) -> dict[str, Any]:
+    lines = [verdict.to_json() for verdict in verdicts]
+    return {"verdicts": lines, "failures": [], "evidence": "out/e", "indexed": True, "seconds": 1.25}
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     made = World(tmp_path / "checkout")
@@ -39,14 +45,12 @@ def world(tmp_path: Path) -> World:
 
 
 def test_the_verdict_comes_first_then_findings_then_where_it_lies() -> None:
-    found = CheckRun(
-        (verdict("hardening", BAD, EXCUSED, seconds=0.5), verdict("smoke")),
-        {("base", "hardening"): ProgramError("no")},
-    )
-    assert result_text(found, ("base", "app"), Path("out/e"), True, 1.25) == (
+    found = answer(verdict("hardening", BAD, EXCUSED, seconds=0.5), verdict("smoke"))
+    found["failures"] = [{"image": "base", "check": "hardening"}]
+    assert result_text(found) == (
         "image  hardening            smoke\n"
-        "base   could not look       -\n"
-        "app    1 FOUND, 1 accepted  ok\n\n"
+        "app    1 FOUND, 1 accepted  ok\n"
+        "base   could not look       -\n\n"
         "found:\n"
         "app  setuid  /usr/bin/x  runs as user 0, whoever starts it (mode 4755)\n\n"
         "accepted:\n"
@@ -57,24 +61,24 @@ def test_the_verdict_comes_first_then_findings_then_where_it_lies() -> None:
 
 def test_output_of_a_program_that_failed_stays_in_its_row() -> None:
     failed = Finding("smoke-command", "", "`x` ended with status 1\n    one\n    two")
-    text = result_text(CheckRun((verdict("smoke", failed),)), ("app",), Path("e"), True, 0.1)
+    text = result_text(answer(verdict("smoke", failed)))
     assert "app  smoke-command    `x` ended with status 1\n    one\n    two\n" in text
 
 
 def test_what_is_accepted_ends_well() -> None:
-    end(CheckRun((verdict("hardening", EXCUSED), verdict("smoke"))))
+    end(answer(verdict("hardening", EXCUSED), verdict("smoke")), {})
 
 
 def test_a_finding_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        end(CheckRun((verdict("hardening", BAD),)))
+        end(answer(verdict("hardening", BAD)), {})
     assert caught.value.code == FindingError.exit_code == 35
     assert "app: not as the contracts ask for" in capsys.readouterr().err
 
 
 def test_a_machine_that_cannot_look_is_told_apart() -> None:
     with pytest.raises(SystemExit) as caught:
-        end(CheckRun((), {("app", "smoke"): ProgramError("no")}))
+        end(answer(), {("app", "smoke"): ProgramError("no")})
     assert caught.value.code == ProgramError.exit_code
 
 
@@ -100,9 +104,9 @@ def test_images_that_are_not_built_are_named_with_the_way_out(
     assert caught.value.code == UnknownNameError.exit_code
     stdout, stderr = capsys.readouterr()
     assert stderr.count("hint: run: scs-build build app") == 1
-    answer = json.loads(stdout)
-    assert [(f["image"], f["check"]) for f in answer["failures"]] == [("app", "hardening"), ("app", "smoke")]
-    assert answer["verdicts"] == []
+    found = json.loads(stdout)
+    assert [(f["image"], f["check"]) for f in found["failures"]] == [("app", "hardening"), ("app", "smoke")]
+    assert found["verdicts"] == []
 
 
 def test_an_unknown_check_gets_the_near_miss(call: Call, world: World) -> None:

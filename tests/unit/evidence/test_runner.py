@@ -163,27 +163,27 @@ def test_a_damaged_layer_fails_the_checks_that_need_it(images: Lab) -> None:
 def test_a_statement_that_was_edited_is_made_again(images: Lab, tmp_path: Path) -> None:
     check, folder = Counting(), tmp_path / "evidence"
     found = run(images, check)
-    publish(images.store, folder, found.verdicts)
+    publish(images.store, folder, found.statements)
     target = statement_path(folder, "one", "counting")
     target.chmod(0o644)
     target.write_text("{}")
     again = run(images, check)
-    publish(images.store, folder, again.verdicts)
+    publish(images.store, folder, again.statements)
     assert check.ran.count("one") == 2
     assert f"sha256:{sha256_file(target)}" == again.verdicts[0].statement == found.verdicts[0].statement
 
 
 def test_statements_are_shared_with_the_store_and_left_alone_when_there(images: Lab, tmp_path: Path) -> None:
     found = run(images, Counting())
-    publish(images.store, tmp_path, found.verdicts)
+    publish(images.store, tmp_path, found.statements)
     target = statement_path(tmp_path, "two", "counting")
     assert target.samefile(images.store.blob(found.verdicts[1].statement))
     before = target.stat()
-    publish(images.store, tmp_path, found.verdicts)
+    publish(images.store, tmp_path, found.statements)
     assert target.stat().st_ctime_ns == before.st_ctime_ns
     target.unlink()
     target.write_bytes(b"older")
-    publish(images.store, tmp_path, found.verdicts)
+    publish(images.store, tmp_path, found.statements)
     assert f"sha256:{sha256_file(target)}" == found.verdicts[1].statement
 
 
