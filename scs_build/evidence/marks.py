@@ -37,34 +37,35 @@ def _form(name: FormName, what: str, trigger: bytes, pattern: bytes, *, binary: 
 
 
 def _token(of: str, start: bytes, rest: bytes) -> Form:
-    return _form("token", f"a token of {of}", start, re.escape(start) + rest + rb"(?![\w-])")
+    return _form("token", f"a token of {of}", start, re.escape(start) + rest)
 
 
 def _hash(method: str, start: bytes, rest: bytes) -> Form:
     return _form("password-hash", f"a hash of a password ({method})", start, re.escape(start) + rest)
 
 
-# The armour alone is in every program that reads keys: what follows it makes it a key.
+# The armour alone is in every program that reads keys: what follows it makes it a key. Every repetition has
+# an end: what a file holds must not decide how long it is looked at.
 _KEY = (
-    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY( BLOCK)?-----[\r\n]+"
-    rb"([A-Za-z-]+: [^\r\n]*[\r\n]+)*\s*[A-Za-z0-9+/=]{20}"
+    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY( BLOCK)?-----\r?\n"
+    rb"([A-Za-z-]{1,40}: [^\r\n]{0,200}\r?\n){0,8}\s{0,8}[A-Za-z0-9+/=]{20}"
 )
 _PART = rb"[^\s/:@'\"<>{}\[\]$%]{1,64}"
 
 FORMS = (
     _form("private-key", "a private key", b"PRIVATE KEY", _KEY, binary=True),
     _form("private-key", "a private key of PuTTY", b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: "),
-    _token("AWS", b"AKIA", rb"[0-9A-Z]{16}"),
-    *(_token(f"GitHub ({kind})", b"gh%c_" % ord(kind), rb"[A-Za-z0-9]{36}") for kind in "pousr"),
-    _token("GitHub", b"github_pat_", rb"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
-    _token("GitLab", b"glpat-", rb"[\w-]{20,}"),
-    _token("Slack", b"xox", rb"[abprs]-[0-9A-Za-z-]{20,}"),
-    _token("Google", b"AIza", rb"[\w-]{35}"),
-    _token("an index of Python packages", b"pypi-AgE", rb"[\w-]{50,}"),
-    _token("a registry of npm packages", b"npm_", rb"[A-Za-z0-9]{36}"),
-    _token("a web service (JWT)", b"eyJ", rb"[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}"),
-    _token("Vault", b"hvs.", rb"[\w-]{24,}"),
-    _token("keystone (Fernet)", b"gAAAAA", rb"[\w-]{80,}={0,2}"),
+    _token("AWS", b"AKIA", rb"[0-9A-Z]{16}(?!\w)"),
+    *(_token(f"GitHub ({kind})", b"gh%c_" % ord(kind), rb"[A-Za-z0-9]{36}(?!\w)") for kind in "pousr"),
+    _token("GitHub", b"github_pat_", rb"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?!\w)"),
+    _token("GitLab", b"glpat-", rb"[\w-]{20}"),
+    _token("Slack", b"xox", rb"[abprs]-[0-9A-Za-z-]{20}"),
+    _token("Google", b"AIza", rb"[\w-]{35}(?![\w-])"),
+    _token("an index of Python packages", b"pypi-AgE", rb"[\w-]{50}"),
+    _token("a registry of npm packages", b"npm_", rb"[A-Za-z0-9]{36}(?!\w)"),
+    _form("token", "a token of a web service (JWT)", b"eyJ", rb"eyJ[\w-]{10,1000}\.eyJ[\w-]{10}"),
+    _token("Vault", b"hvs.", rb"[\w-]{24}"),
+    _token("keystone (Fernet)", b"gAAAAA", rb"[\w-]{80}"),
     _form("url-credentials", "a URL with a password", b"://", b"://" + _PART + b":" + _PART + rb"@[\w.-]"),
     _hash("SHA-512", b"$6$", rb"[^\s:]{0,40}\$[./A-Za-z0-9]{86}"),
     _hash("SHA-256", b"$5$", rb"[^\s:]{0,40}\$[./A-Za-z0-9]{43}"),

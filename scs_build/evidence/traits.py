@@ -11,7 +11,7 @@ from scs_build.evidence.marks import Search, first_marks
 from scs_build.evidence.wheels import is_listed, listed
 
 # Raised by whatever changes what is found: remembered traits are then read again.
-TRAITS_FORMAT = 4
+TRAITS_FORMAT = 5
 HEAD = 8192
 # Programs up to this size are looked at in memory, larger ones in a file.
 IN_MEMORY = 16 << 20

@@ -53,10 +53,8 @@ class HardeningCheck:
         for name, rule in self._rules.items():
             spared = presence.Patterns(rule.spares)
             for found in self._found(view, name):
-                lenient = spared.match(found.path)
-                if name == "world-writable" and lenient:
-                    lenient = not modes.not_sticky(view, found.path)
-                if not lenient:
+                strict = name == "world-writable" and modes.not_sticky(view, found.path)
+                if strict or not spared.match(found.path):
                     yield Finding(name, found.path, found.text)
 
     def _found(self, view: View, name: str) -> Iterator[Found]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -44,26 +43,11 @@ def linkage(view: View, name: str, rule: LinkageRule) -> Iterator[Found]:
                 yield Found(item.path, problem)
 
 
-def compiled(view: View) -> frozenset[str]:
-    """Return the files of distributions that were compiled for this image, as they say themselves."""
-    found: set[str] = set()
-    for item in view.items.values():
-        if item.traits.get("kind") == "wheel" and item.traits["compiled"]:
-            folder = item.path.rpartition("/")[0]
-            record = view.items.get(f"{folder}/RECORD")
-            top = folder.rpartition("/")[0]
-            names = record.traits.get("binaries", ()) if record else ()
-            found.update(posixpath.normpath(f"{top}/{name}") for name in names)
-    return frozenset(found)
-
-
 def _in_scope(view: View, rule: LinkageRule) -> Iterator[tuple[Item, Facts]]:
-    made = compiled(view) if "compiled" in rule.of else frozenset()
-    for item in view.items.values():
-        elf = item.traits.get("elf")
-        if elf is None or "object" in elf:
-            continue
-        if "every" in rule.of or ("programs" in rule.of and elf.get("program")) or item.path in made:
+    for item in view.machine_code:
+        elf = item.traits["elf"]
+        program = "programs" in rule.of and elf.get("program")
+        if "every" in rule.of or program or ("compiled" in rule.of and item.path in view.compiled):
             yield item, elf
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,6 +65,24 @@ class View:
             for item in self.items.values()
             if item.type == "link" or (item.type in ("file", "hardlink") and item.mode & EXECUTE)
         )
+
+    @cached_property
+    def machine_code(self) -> tuple[Item, ...]:
+        """The programs and libraries."""
+        code = (item for item in self.items.values() if item.traits.get("kind") == "elf")
+        return tuple(item for item in code if "object" not in item.traits["elf"])
+
+    @cached_property
+    def compiled(self) -> frozenset[str]:
+        """The files of distributions that were compiled for this image, as they say themselves."""
+        found: set[str] = set()
+        for item in self.items.values():
+            if item.traits.get("kind") == "wheel" and item.traits["compiled"]:
+                folder = item.path.rpartition("/")[0]
+                record = self.items.get(f"{folder}/RECORD")
+                names = record.traits.get("binaries", ()) if record else ()
+                found.update(posixpath.normpath(f"{folder}/../{name}") for name in names)
+        return frozenset(found)
 
     def is_declared(self, path: str) -> bool:
         """Return whether a path is one that services may write to, or below one."""

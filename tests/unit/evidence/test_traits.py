@@ -99,6 +99,20 @@ def test_binary_files_are_searched_for_keys_and_paths_only() -> None:
     assert sorted(names(binary)) == ["a path of the build", "a private key"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"-----BEGIN PRIVATE KEY-----" + b"\n" * PIECE,
+        b"-----BEGIN PRIVATE KEY-----\n" + b"a: b\n" * (PIECE // 5),
+        b"eyJ" * (PIECE // 3),
+        b"://a" * (PIECE // 4),
+        b"$6$" * (PIECE // 3),
+    ],
+)
+def test_text_made_to_be_looked_at_for_ever_is_not(text: bytes) -> None:
+    assert look(text) == {}
+
+
 def test_scripts_tell_their_interpreter() -> None:
     assert look(b"#! /bin/sh -e\nexit\n") == {"kind": "script", "interpreter": "/bin/sh -e"}
     assert look(b"#") == {}
