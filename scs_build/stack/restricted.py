@@ -16,7 +16,6 @@ from pathlib import Path
 
 from scs_build.build.runnable import RunnableImage, runnable_images
 from scs_build.engines.sandbox import Sandbox, enter_argv, sandbox_argv
-from scs_build.engines.supervise import Leash, supervised_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError, ProgramError
 from scs_build.evidence.restricted import Ran, Restricted
@@ -28,6 +27,8 @@ from scs_build.stack.processes import SandboxProcess
 from scs_build.stack.single import Wish, sandbox_of
 
 STATUSES = range(-64, 256)
+# Statuses of what a signal ended begin here.
+SIGNALLED = 128
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.1
 OUTPUT_BYTES = 64 << 10
@@ -46,8 +47,8 @@ class NativeRunner:
         self._find_tools = find_tools
         self._progress = progress
         self._lock = threading.Lock()
-        self._cancelled = threading.Event()
-        self._ends: set[Callable[[], None]] = set()
+        self._cancelled = False
+        self._running: set[SandboxProcess] = set()
 
     @cached_property
     def _tools(self) -> ToolsTree:
@@ -55,54 +56,60 @@ class NativeRunner:
 
     def run(self, subject: Subject, asked: Restricted) -> Ran:
         """Run a command as `Runner.run` says."""
-        image, sandbox = self._sandbox(subject, asked)
-        argv = self._limited(asked, sandbox)
-        with _log() as log, Leash() as leash, self._ending(leash.cut):
-            late = threading.Timer(asked.timeout, leash.cut)
-            late.start()
-            try:
-                with log.open("wb") as stream:
-                    supervised = supervised_argv(self._tools, argv)
-                    status = run(
-                        supervised, env={**image.environment, **asked.environment}, log=stream,
-                        stdin=leash.stdin, accept=STATUSES,
-                    ).status  # fmt: skip
-            finally:
-                late.cancel()
-            if self._cancelled.is_set():
-                raise KeyboardInterrupt
+        with _log() as log, self._started(subject, asked, log) as (process, _, _):
+            status = process.wait(asked.timeout)
+            if status is None:
+                process.kill()
+                process.wait()
             output = _end_of(log)
-            if leash.is_cut:
-                return Ran(f"did not end within {asked.timeout:g} s", output)
-            return Ran(_problem(status, output), output)
+        if status is None:
+            return Ran(f"did not end within {asked.timeout:g} s", output)
+        return Ran(_problem(status, output), output)
 
     def serve(self, subject: Subject, asked: Restricted, health: Health, port: int | None) -> Ran:
         """Run a service as `Runner.serve` says."""
-        image, sandbox = self._sandbox(subject, asked)
-        environment = {**image.environment, **asked.environment}
-        with _log() as log:
-            process = SandboxProcess(self._limited(asked, sandbox), environment, log)
-            with self._ending(process.kill):
-                try:
-                    problem = self._until_healthy(process, sandbox, asked, health, port, environment)
-                finally:
-                    killed = process.stop(signal.SIGTERM, GRACE_SECONDS)
-                status = process.wait() or 0
-            if self._cancelled.is_set():
-                raise KeyboardInterrupt
+        with _log() as log, self._started(subject, asked, log) as (process, sandbox, environment):
+            try:
+                problem = self._until_healthy(process, sandbox, asked, health, port, environment)
+            finally:
+                killed = process.stop(signal.SIGTERM, GRACE_SECONDS)
+            status = process.wait() or 0
             output = _end_of(log)
         if not problem and killed:
             problem = f"did not end within {GRACE_SECONDS:g} s when it was told to (SIGTERM)"
-        if not problem and status not in (0, 128 + signal.SIGTERM):
+        if not problem and status not in (0, SIGNALLED + signal.SIGTERM):
             problem = f"ended with status {status} when it was told to end"
         return Ran(problem, output)
 
     def cancel(self) -> None:
         """End what runs, and start nothing more."""
         with self._lock:
-            self._cancelled.set()
-            for end in self._ends:
-                end()
+            self._cancelled = True
+            for process in self._running:
+                process.kill()
+
+    @contextmanager
+    def _started(
+        self, subject: Subject, asked: Restricted, log: Path
+    ) -> Iterator[tuple[SandboxProcess, Sandbox, dict[str, str]]]:
+        """Lend a process that was started, its sandbox and its environment; `cancel` ends it."""
+        image, sandbox = self._sandbox(subject, asked)
+        environment = {**image.environment, **asked.environment}
+        limit = str(asked.memory // 1024)
+        argv = self._tools.argv("dash", "-c", LIMITS, "limits", limit, *sandbox_argv(self._tools, sandbox))
+        with self._lock:
+            if self._cancelled:
+                raise KeyboardInterrupt
+            process = SandboxProcess(argv, environment, log)
+            self._running.add(process)
+        try:
+            yield process, sandbox, environment
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            process.kill()
+        if self._cancelled:
+            raise KeyboardInterrupt
 
     def _sandbox(self, subject: Subject, asked: Restricted) -> tuple[RunnableImage, Sandbox]:
         if os.geteuid() != 0:
@@ -111,23 +118,6 @@ class NativeRunner:
         image = images[subject.name]
         sandbox = sandbox_of(image, Wish(command=asked.command), asked.writable)
         return image, replace(sandbox, capabilities=asked.capabilities)
-
-    def _limited(self, asked: Restricted, sandbox: Sandbox) -> list[str]:
-        limit = str(asked.memory // 1024)
-        return self._tools.argv("dash", "-c", LIMITS, "limits", limit, *sandbox_argv(self._tools, sandbox))
-
-    @contextmanager
-    def _ending(self, end: Callable[[], None]) -> Iterator[None]:
-        """Know how to end what runs in this context."""
-        with self._lock:
-            if self._cancelled.is_set():
-                raise KeyboardInterrupt
-            self._ends.add(end)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._ends.discard(end)
 
     def _until_healthy(
         self, process: SandboxProcess, sandbox: Sandbox, asked: Restricted, health: Health,
@@ -189,4 +179,6 @@ def _problem(status: int, output: str) -> str:
         raise EngineError(f"no sandbox: {lines[0]}", solution="run `scs-build doctor`")
     if status == 0:
         return ""
-    return f"was ended by signal {status - 128}" if status > 128 else f"ended with status {status}"
+    return (
+        f"was ended by signal {status - SIGNALLED}" if status > SIGNALLED else f"ended with status {status}"
+    )
