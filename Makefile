@@ -9,6 +9,8 @@ STAMP := $(VENV)/.up-to-date
 # Debian packages that set-up installs when they are missing (as root): venv to make the environment,
 # git for the version of what is built, ca-certificates for TLS.
 PACKAGES := python3-venv git ca-certificates
+# What tests need beside: gcc makes the programs that break the rules about machine code.
+TEST_PACKAGES := gcc libc6-dev
 # Unit tests run without a network wherever this machine lets us take it away.
 OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -49,6 +51,7 @@ lint: setup
 	$(BIN)/python -m scs_build.cli.reference --check docs/reference
 
 unit: setup
+	@.ci/packages $(TEST_PACKAGES)
 	$(OFFLINE) $(BIN)/python -m pytest -n 2 tests/unit
 
 # The proof comes before the integration tests, so that the last line is pytest's.
@@ -59,6 +62,7 @@ test: check
 bench: setup
 	$(BIN)/python -m benchmarks.bench_plan
 	$(BIN)/python -m benchmarks.bench_build
+	$(BIN)/python -m benchmarks.bench_check
 
 docs: setup
 	$(BIN)/python -m scs_build.cli.reference docs/reference

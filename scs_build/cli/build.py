@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from scs_build.cli.output import print_result, seconds, size, table
 
 if TYPE_CHECKING:
     from scs_build.build.build import BuildResult
+    from scs_build.manifest.manifest import Manifest
 
 
 @click.command()
@@ -45,7 +47,7 @@ def command(session: Session, images: tuple[str, ...], output: Path) -> None:
 def build_images(session: Session, images: tuple[str, ...], output: Path) -> BuildResult:
     """Build, then put images and manifest into the output folder."""
     from scs_build.build.build import build
-    from scs_build.manifest.manifest import make_manifest, write_manifest
+    from scs_build.manifest.manifest import make_manifest
     from scs_build.oci.layout import write_layout
 
     graph = graph_of(session)
@@ -54,8 +56,20 @@ def build_images(session: Session, images: tuple[str, ...], output: Path) -> Bui
         session.store, layout_of(output), {f"{i.name}:{result.series}": i.digest for i in result.images}
     )
     if {image.name for image in result.images} == set(names_of(session, ())):
-        write_manifest(make_manifest(graph, result.images), manifest_of(output, result.series))
+        _write_manifest(make_manifest(graph, result.images), manifest_of(output, result.series))
     return result
+
+
+def _write_manifest(manifest: Manifest, path: Path) -> None:
+    """Write the manifest of a series; what is known about images that stayed the same is kept."""
+    from scs_build.errors import InputError
+    from scs_build.manifest.evidence import with_evidence_of
+    from scs_build.manifest.manifest import read_manifest, write_manifest
+
+    # A manifest that is not there or cannot be read knows nothing.
+    with suppress(InputError):
+        manifest = with_evidence_of(manifest, read_manifest(path))
+    write_manifest(manifest, path)
 
 
 def result_text(result: BuildResult, output: Path) -> str:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "lock": Entry("lock", "Resolve the versions of images and write their lock files."),
     "plan": Entry("plan", "Show what a build would do, and why, without doing it."),
     "build": Entry("build", "Build images from their locks."),
+    "check": Entry("check", "Check images against the contracts of this project, and write the evidence."),
     "why": Entry("why", "Say why IMAGE would be built again, or of what it stands."),
     "affected": Entry("affected", "List the images that a change of files affects."),
     "run": Entry("run", "Run a command or a service of a built image."),

@@ -60,6 +60,11 @@ def manifest_of(output: Path, series: str) -> Path:
     return output / f"{series}.json"
 
 
+def evidence_of(output: Path, series: str) -> Path:
+    """Return where the statements about the images of a series are put."""
+    return output / "evidence" / series
+
+
 def options_of(session: Session) -> Options:
     """Return how this call builds."""
     from scs_build.build.build import Options

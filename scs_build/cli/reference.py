@@ -85,13 +85,45 @@ def recipe_page() -> str:
     """Return docs/reference/recipe.md: every document that people write, with every field."""
     from scs_build.recipes.schema import schemas
 
-    parts = ["# Recipes, series, paths, site: every field", NOTE]
+    parts = ["# Recipes, series, paths, site, hardening policy: every field", NOTE]
     parts.append(f"The same as JSON schema, for editors: `{PROGRAM} schema recipe`.\n")
     for document, schema in schemas().items():
         parts.extend(_object(document, schema, 2))
         for name, definition in schema.get("$defs", {}).items():
             parts.extend(_object(f"{document}: {name}", definition, 3))
     return "\n".join(parts)
+
+
+def hardening_page() -> str:
+    """Return docs/reference/hardening.md: the rules of the policy, by part."""
+    from scs_build.recipes.catalogue import HARDENING_FILE, Catalogue
+
+    policy = Catalogue.load(Path(__file__).resolve().parents[2]).hardening
+    parts = ["# The hardening contract: every rule", NOTE.replace("the code", HARDENING_FILE)]
+    parts.append(
+        f"Rules of `{HARDENING_FILE}`; `{PROGRAM} check` evaluates them on the bytes that are shipped.\n"
+        "[How to](../how-to/check-images.md) read what it finds, and how to state an exception.\n"
+    )
+    for field, description in type(policy).model_fields.items():
+        rules = getattr(policy, field)
+        if isinstance(rules, dict):
+            about = str(description.description).removeprefix("rules ")
+            parts.append(f"## Rules {about}\n")
+            parts.append("| rule | what must hold | why | looked for |\n|---|---|---|---|")
+            parts += [_rule(name, rule) for name, rule in rules.items()]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _rule(name: str, rule: Any) -> str:
+    sought = [
+        text
+        for field in ("programs", "paths", "forms", "of")
+        for text in getattr(rule, field, ())
+    ]  # fmt: skip
+    spared = [f"not `{path}`: {reason}" for path, reason in rule.spares.items()]
+    looked = "; ".join(filter(None, (" ".join(f"`{text}`" for text in sought), *spared)))
+    return f"| `{name}` | {_cell(rule.requires)} | {_cell(rule.reason)} | {_cell(looked)} |"
 
 
 def _object(title: str, schema: dict[str, Any], level: int) -> Iterator[str]:
@@ -133,7 +165,12 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"cli.md": cli_page, "exit-codes.md": exit_codes_page, "recipe.md": recipe_page}
+PAGES = {
+    "cli.md": cli_page,
+    "exit-codes.md": exit_codes_page,
+    "hardening.md": hardening_page,
+    "recipe.md": recipe_page,
+}
 
 
 @click.command()

@@ -73,7 +73,7 @@ def enter_argv(tools: ToolsTree, sandbox: Sandbox, pid: int, argv: tuple[str, ..
 
     `pid` is the first process of the sandbox, as the caller sees it; the environment is the caller's.
     """
-    namespaces = ("--mount", "--pid", "--ipc", "--uts")
+    namespaces = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if sandbox.network == "none" else [])]
     command = _command(replace(sandbox, argv=argv), tools)
     return tools.argv("nsenter", "--target", str(pid), *namespaces, "--", *command)
 

@@ -14,6 +14,7 @@ from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
 from scs_build.locks.files import lock_path
 from scs_build.plan.graph import Graph
+from scs_build.recipes.models import NAME
 
 FORMAT = 1
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -53,13 +54,23 @@ class Content(Part):
     images: tuple[ManifestImage, ...]
 
 
+class Evidence(Part):
+    """A line of the evidence index: which check said of which image what, in which statement."""
+
+    image: Annotated[str, StringConstraints(pattern=NAME)]
+    check: Annotated[str, StringConstraints(pattern=NAME)]
+    predicate_type: str
+    digest: Digest
+    ok: bool
+
+
 class Manifest(Part):
     """A set of images with its evidence: `digest` is of the canonical JSON of `content`."""
 
     format: Literal[1]
     digest: Digest
     content: Content
-    evidence: tuple[dict[str, Any], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
     def image(self, name: str) -> ManifestImage | None:
         """Return the image of this name, if the manifest has it."""

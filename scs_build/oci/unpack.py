@@ -11,8 +11,10 @@ import shutil
 import stat
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from scs_build.errors import Location, VerificationError
 from scs_build.oci.entry import Layer
@@ -40,17 +42,39 @@ def unpack_layer(blob: Path, into: Path) -> None:
     """
     into.mkdir(parents=True, exist_ok=True)
     unpacker = _Unpacker(into)
+    with open_layer(blob) as members:
+        for tar, member in members:
+            unpacker.add(tar, member)
+    unpacker.finish()
+
+
+@contextmanager
+def open_layer(
+    blob: Path, tap: Callable[[bytes], object] | None = None
+) -> Iterator[Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]]:
+    """Lend the members of a gzip-compressed tar, each with the archive, which can be read up to the next one.
+
+    `tap` gets every byte of the blob, once all members were taken. Raises `VerificationError` for a broken
+    archive; one that is raised inside gets the place.
+    """
     try:
-        with blob.open("rb") as raw, tarfile.open(fileobj=_Inflated(raw), mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
-            for member in tar:
-                unpacker.add(tar, member)
-                # tarfile keeps every member it has seen; a stream never goes back to one.
-                tar.members.clear()
+        with blob.open("rb") as raw:
+            inflated = _Inflated(raw, tap)
+            with tarfile.open(fileobj=inflated, mode="r:") as tar:  # type: ignore[call-overload]
+                yield _members(tar)
+            while inflated.read(PIECE):
+                pass
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise VerificationError(f"is not a whole gzip-compressed tar: {error}", where=_at(blob)) from error
     except VerificationError as error:
         raise VerificationError(error.reason, where=_at(blob)) from error
-    unpacker.finish()
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    for member in tar:
+        yield tar, member
+        # tarfile keeps every member it has seen; a stream never goes back to one.
+        tar.members.clear()  # type: ignore[attr-defined]
 
 
 def _at(blob: Path) -> Location:
@@ -58,17 +82,25 @@ def _at(blob: Path) -> Location:
 
 
 class _Inflated:
-    """A readable stream over gzip members, in large pieces (the gzip module reads small ones)."""
+    """The content of gzip members as a file that is read once, forwards.
 
-    def __init__(self, raw: Iterable[bytes]) -> None:
+    The streams of tarfile and gzip copy what they hold with every header that is read; this one does not.
+    """
+
+    def __init__(self, raw: IO[bytes], tap: Callable[[bytes], object] | None = None) -> None:
         self._raw = raw
+        self._tap = tap
         self._pieces = self._inflate()
-        self._buffer = b""
+        self._piece = b""
+        self._used = 0
+        self._position = 0
 
     def _inflate(self) -> Iterator[bytes]:
         member = zlib.decompressobj(wbits=31)
         started = False
-        while data := self._raw.read(PIECE):  # type: ignore[attr-defined]
+        while data := self._raw.read(PIECE):
+            if self._tap:
+                self._tap(data)
             while data:
                 if member.eof:
                     member = zlib.decompressobj(wbits=31)
@@ -81,11 +113,36 @@ class _Inflated:
                 raise EOFError("the compressed data ends early")
             yield piece
 
+    def tell(self) -> int:
+        """Return how many bytes were taken."""
+        return self._position
+
+    def seek(self, position: int) -> int:
+        """Skip to a later position; the end is as far as it goes."""
+        while (left := position - self._position) > 0 and self.read(min(left, PIECE)):
+            pass
+        return self._position
+
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
-        while len(self._buffer) < size and (piece := next(self._pieces, b"")):
-            self._buffer = self._buffer + piece if self._buffer else piece
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        start, end = self._used, self._used + size
+        if end > len(self._piece):
+            return self._read_on(size)
+        self._used = end
+        self._position += size
+        return self._piece[start:end]
+
+    def _read_on(self, size: int) -> bytes:
+        """Read over the end of a piece."""
+        parts = [self._piece[self._used :]]
+        missing = size - len(parts[0])
+        self._piece, self._used = b"", 0
+        while missing > 0 and (piece := next(self._pieces, b"")):
+            self._piece, self._used = piece, min(missing, len(piece))
+            parts.append(piece[:missing])
+            missing -= self._used
+        data = b"".join(parts)
+        self._position += len(data)
         return data
 
 

@@ -8,15 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from scs_build.errors import Location, RecipeError, UnknownNameError
+from scs_build.errors import Location, PolicyError, RecipeError, UnknownNameError
 from scs_build.recipes.checks import build_order, check_components
 from scs_build.recipes.component import Component
 from scs_build.recipes.document import read
 from scs_build.recipes.explain import near_miss
 from scs_build.recipes.loader import load, parse, read_bytes
 from scs_build.recipes.models import Paths, Recipe, Series, User
+from scs_build.recipes.policy import Hardening
 
 SERIES_FOLDER = "series"
+HARDENING_FILE = "policy/hardening.yaml"
 Kind = Literal["container", "builder", "scaffold", "tools"]
 
 _T = TypeVar("_T")
@@ -85,6 +87,12 @@ class Catalogue:
     def paths(self) -> Paths:
         """The table of generated and dropped paths."""
         return load(self.root / "images" / "paths.yaml", Paths, shown="images/paths.yaml")
+
+    @cached_property
+    def hardening(self) -> Hardening:
+        """The hardening policy; raises `PolicyError` at what is wrong in it."""
+        path = self.root / HARDENING_FILE
+        return load(path, Hardening, shown=HARDENING_FILE, error=PolicyError)
 
     @cached_property
     def series_names(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def check_components(components: Components) -> None:
     for component in components.values():
         _check_users(component, _ancestors(components, component))
         _check_contents(component)
+        _check_smoke(component)
 
 
 def build_order(components: Components, wanted: Iterable[str]) -> tuple[str, ...]:
@@ -140,3 +141,16 @@ def _check_contents(component: Component) -> None:
         seen.add(file.path)
     if component.recipe.groups and component.recipe.kind != "tools":
         raise component.error("groups: only recipes of kind tools have groups", "groups", key=True)
+
+
+def _check_smoke(component: Component) -> None:
+    services = component.recipe.services
+    for index, name in enumerate(component.recipe.smoke.services if component.recipe.smoke else ()):
+        if name not in services:
+            reason = f"smoke.services: there is no service `{name}`"
+            raise component.error(
+                reason, "smoke", "services", index, solution=allowed_hint(name, sorted(services))
+            )
+        if services[name].health is None:
+            reason = f"smoke.services: nothing says how to ask `{name}` whether it works"
+            raise component.error(reason, "smoke", "services", index, solution="add `health` to the service")

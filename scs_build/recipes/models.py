@@ -4,7 +4,16 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from scs_build.recipes.patterns import pattern_regex
 
@@ -171,11 +180,31 @@ class Artifact(Model):
     unpack: bool = Field(True, description="an archive is unpacked, not copied")
 
 
+# The pattern of an exception that names no paths.
+EVERYWHERE = "/**"
+
+
+def _spread(value: object) -> object:
+    return {EVERYWHERE: value} if isinstance(value, str) else value
+
+
+Exceptions = Annotated[
+    dict[PathPattern, Reason],
+    BeforeValidator(_spread),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+    ),
+]
+
+
 class Smoke(Model):
     """The smallest proof that an image works: a command and what it must print."""
 
     command: Command = Field(description="the program and its arguments; it must end with 0")
     expect: str = Field("", description="text that the output must contain")
+    services: tuple[Name, ...] = Field(
+        (), description="services that must get healthy with nothing but the image; each has `health`"
+    )
 
 
 class Recipe(Model):
@@ -205,8 +234,10 @@ class Recipe(Model):
     )
     services: dict[Name, Service] = Field(default_factory=dict, description="processes that the image offers")
     smoke: Smoke | None = Field(None, description="the smallest proof that the image works")
-    exceptions: dict[str, Reason] = Field(
-        default_factory=dict, description="rules that this image breaks on purpose, each with the reason"
+    exceptions: dict[Name, Exceptions] = Field(
+        default_factory=dict,
+        description="rules that this image breaks on purpose: a reason, or one for each pattern of paths;"
+        " those with paths hold for the images that stand on this one, too",
     )
     groups: dict[Name, tuple[Package, ...]] = Field(
         default_factory=dict, description="of kind tools only: packages by group, fetched when first needed"

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scs_build.errors import FormatError, ManifestError
-from scs_build.manifest.manifest import Content, Manifest, content_digest, read_manifest, write_manifest
+from scs_build.manifest.manifest import (
+    Content,
+    Evidence,
+    Manifest,
+    content_digest,
+    read_manifest,
+    write_manifest,
+)
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 CONTENT = {
@@ -30,6 +37,7 @@ CONTENT = {
         }
     ],
 }
+EVIDENCE = Evidence(image="base", check="smoke", predicate_type="x", digest=B, ok=True)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -69,7 +77,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 def test_the_digest_is_of_the_content_and_of_nothing_else() -> None:
     content = Content.model_validate(CONTENT)
-    with_evidence = Manifest(format=1, digest=A, content=content, evidence=({"about": A},))
+    with_evidence = Manifest(format=1, digest=A, content=content, evidence=(EVIDENCE,))
     assert content_digest(with_evidence.content) == manifest().digest
     other = content.model_copy(update={"series": "2025.1"})
     assert content_digest(other) != manifest().digest

@@ -27,7 +27,7 @@ def patterns(value: Any) -> Iterator[str]:
 
 
 def test_every_document_has_a_schema_without_a_host() -> None:
-    assert list(schemas()) == ["recipe", "series", "paths", "site"]
+    assert list(schemas()) == ["recipe", "series", "paths", "site", "hardening"]
     assert {schema["$id"] for schema in schemas().values()} == {
         f"urn:scs-build:schema:{name}:1" for name in schemas()
     }

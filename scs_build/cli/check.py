@@ -1,0 +1,180 @@
+"""`scs-build check`: what is to be said about images, as evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from scs_build.cli.common import evidence_of, graph_of, images_argument, manifest_of, names_of, output_option
+from scs_build.cli.options import Session, session_options
+from scs_build.cli.output import print_result, seconds, table
+
+if TYPE_CHECKING:
+    from scs_build.errors import ScsBuildError
+    from scs_build.evidence.restricted import Runner
+    from scs_build.evidence.runner import CheckRun
+    from scs_build.plan.graph import Graph
+
+
+# What `check --json` prints, and what could not be looked at, by image and check.
+Answer = dict[str, Any]
+Failures = Mapping[tuple[str, str], "ScsBuildError"]
+
+
+def complete_check(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Offer the checks to the shell."""
+    from scs_build.evidence.checks import CHECKS
+
+    return [CompletionItem(name) for name in CHECKS if name.startswith(incomplete)]
+
+
+@click.command()
+@images_argument
+@click.option(
+    "--only", multiple=True, metavar="CHECK", shell_complete=complete_check,
+    help="Only this check; may be given several times.",
+)  # fmt: skip
+@output_option
+@session_options("series", "platform", "engine", "offline", "jobs")
+def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path) -> None:
+    """Check images against the contracts of this project, and write the evidence.
+
+    Looks at images as they were built (`scs-build build` comes first); without IMAGE: at every image of the
+    series. `hardening` looks for what policy/hardening.yaml rules out in the bytes that are shipped; `smoke`
+    runs each image with nothing but what its recipe declares. What was found before is not looked for again
+    until image, recipe, policy or check change.
+
+    Each outcome is an in-toto statement about the digest of the image, put beside the images and into the
+    manifest's index; `scs-build verify` checks them. A finding that the recipe accepts, with a reason under
+    `exceptions`, does no harm; any other ends the command with exit code 35.
+
+    \b
+      scs-build check                            # every image, every check
+      scs-build check keystone --only hardening
+      jq .predicate.rules out/evidence/2026.1/keystone/hardening.json
+    """
+    began = time.monotonic()
+    answer, failures = look(session, images, only, output)
+    answer["seconds"] = round(time.monotonic() - began, 3)
+    print_result(answer, result_text(answer), as_json=session.json)
+    end(answer, failures)
+
+
+def look(
+    session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path
+) -> tuple[Answer, Failures]:
+    """Run the checks and put the statements beside the images.
+
+    Returns what `check --json` prints but for its time, and what could not be looked at.
+    """
+    from scs_build.evidence.publish import publish
+
+    graph = graph_of(session)
+    series = graph.series.name
+    result = run_all(session, graph, names_of(session, images), only)
+    folder = evidence_of(output, series)
+    publish(session.store, folder, result.statements)
+    answer = {
+        "series": series,
+        "platform": graph.platform,
+        "verdicts": [verdict.to_json() for verdict in result.verdicts],
+        "failures": [{"image": i, "check": c, **e.to_json()} for (i, c), e in result.failures.items()],
+        "evidence": str(folder),
+        "indexed": index(result, manifest_of(output, series)),
+    }
+    return answer, result.failures
+
+
+def run_all(session: Session, graph: Graph, names: tuple[str, ...], only: tuple[str, ...]) -> CheckRun:
+    """Run the checks of these names, else all, on images."""
+    from scs_build.evidence.checks import Context, make_checks
+    from scs_build.evidence.runner import run_checks
+
+    checks = make_checks(Context(graph, _runner(session, graph)), only)
+    return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
+
+
+def _runner(session: Session, graph: Graph) -> Runner:
+    """Return what runs images; it costs nothing before the first one runs."""
+    from scs_build.cli.running import tools_of
+    from scs_build.errors import EngineError
+    from scs_build.stack.restricted import NativeRunner
+
+    if session.engine == "docker":
+        raise EngineError("the docker engine runs no images yet", solution="use --engine native, as root")
+    return NativeRunner(lambda: tools_of(session, graph), session.progress)
+
+
+def index(result: CheckRun, path: Path) -> bool:
+    """Put the verdicts into the index of a manifest; return whether it has these very images."""
+    from scs_build.errors import ManifestError
+    from scs_build.manifest.evidence import with_verdicts
+    from scs_build.manifest.manifest import read_manifest, write_manifest
+
+    try:
+        manifest = read_manifest(path)
+    except ManifestError:
+        return False
+    new = with_verdicts(manifest, result.verdicts)
+    if new != manifest:
+        write_manifest(new, path)
+    there = {(entry.image, entry.digest) for entry in new.evidence}
+    return all((verdict.image, verdict.statement) in there for verdict in result.verdicts)
+
+
+def result_text(answer: Answer) -> str:
+    """Return the verdicts as a table of images and checks, then every finding, then where it all lies."""
+    verdicts, failures = answer["verdicts"], answer["failures"]
+    cells = {(v["image"], v["check"]): _cell(v["findings"]) for v in verdicts}
+    cells |= {(f["image"], f["check"]): "could not look" for f in failures}
+    images, checks = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True)) if cells else ([], [])
+    rows = [(name, *(cells.get((name, check), "-") for check in checks)) for name in images]
+    made = sum(verdict["seconds"] > 0 for verdict in verdicts)
+    done = f"{made} looked at, {len(verdicts) - made} known, in {seconds(answer['seconds'])}"
+    end = f"{done}; statements in {answer['evidence']}"
+    if not answer["indexed"]:
+        end += "\nno manifest of these images is there to index them in: `scs-build manifest` writes it"
+    return "\n\n".join(filter(None, (table(("image", *checks), rows), *_findings(verdicts), end)))
+
+
+def end(answer: Answer, failures: Failures) -> None:
+    """End the command if something was found, or could not be looked for."""
+    from scs_build.cli.ends import report_all
+    from scs_build.errors import FindingError
+
+    errors: dict[str, ScsBuildError] = {}
+    for (image, check), error in failures.items():
+        # What keeps an image from being looked at at all is told once.
+        if error not in errors.values():
+            errors[f"{check} of {image}"] = error
+    bad = dict.fromkeys(verdict["image"] for verdict in answer["verdicts"] if not verdict["ok"])
+    if bad:
+        errors["check"] = FindingError(
+            f"{', '.join(bad)}: not as the contracts ask for",
+            solution="mend the image, or say in its recipe why: exceptions: {RULE: {PATH: reason}}",
+        )
+    if errors:
+        raise SystemExit(report_all(errors))
+
+
+def _cell(findings: list[dict[str, str]]) -> str:
+    bad = sum(not finding["accepted"] for finding in findings)
+    accepted = len(findings) - bad
+    verdict = f"{bad} FOUND" if bad else "ok"
+    return f"{verdict}, {accepted} accepted" if accepted else verdict
+
+
+def _findings(verdicts: list[dict[str, Any]]) -> list[str]:
+    """Return a paragraph for what must be mended and one for what is accepted."""
+    rows: dict[str, list[tuple[str, ...]]] = {"found": [], "accepted": []}
+    for verdict in verdicts:
+        for finding in verdict["findings"]:
+            place = f"/{finding['path']}" if finding["path"] else ""
+            row = (verdict["image"], finding["rule"], place, finding["accepted"] or finding["text"])
+            rows["accepted" if finding["accepted"] else "found"].append(row)
+    return [f"{title}:\n{table((), lines)}" for title, lines in rows.items() if lines]

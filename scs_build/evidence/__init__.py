@@ -1,0 +1,1 @@
+"""Evidence: what checks find out about an image, each as an attestation about its digest."""
