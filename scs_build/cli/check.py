@@ -59,10 +59,34 @@ def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], ou
       jq .predicate.rules out/evidence/2026.1/keystone/hardening.json
     """
     began = time.monotonic()
-    answer, failures = look(session, images, only, output)
+    answer, failures = _known(session, images, only, output) or look(session, images, only, output)
     answer["seconds"] = round(time.monotonic() - began, 3)
     print_result(answer, result_text(answer), as_json=session.json)
     end(answer, failures)
+
+
+def _known(
+    session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path
+) -> tuple[Answer, Failures] | None:
+    """Return the answer if nothing changed since it was found, and all that it names is there."""
+    from scs_build.evidence.publish import publish
+    from scs_build.evidence.remembered import remembered
+
+    answer = remembered(
+        session.store, _mark(session, images, only, output), manifest_of(output, session.series)
+    )
+    if answer is None:
+        return None
+    statements = {(line["image"], line["check"]): line["statement"] for line in answer["verdicts"]}
+    publish(session.store, Path(answer["evidence"]), statements)
+    return answer, {}
+
+
+def _mark(session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path) -> str:
+    from scs_build.evidence.remembered import mark_of
+
+    asked = {"series": session.series, "platform": session.platform, "engine": session.engine}
+    return mark_of(session.root, {**asked, "images": images, "only": only, "output": str(output)})
 
 
 def look(
@@ -73,10 +97,12 @@ def look(
     Returns what `check --json` prints but for its time, and what could not be looked at.
     """
     from scs_build.evidence.publish import publish
+    from scs_build.evidence.remembered import remember
 
     graph = graph_of(session)
     series = graph.series.name
-    result = run_all(session, graph, names_of(session, images), only)
+    names = names_of(session, images)
+    result = run_all(session, graph, names, only)
     folder = evidence_of(output, series)
     publish(session.store, folder, result.statements)
     answer = {
@@ -87,6 +113,10 @@ def look(
         "evidence": str(folder),
         "indexed": index(result, manifest_of(output, series)),
     }
+    if answer["indexed"] and not result.failures and all(verdict.ok for verdict in result.verdicts):
+        keys = [graph.image(name).key for name in names]
+        mark = _mark(session, images, only, output)
+        remember(session.store, mark, answer, keys, manifest_of(output, series))
     return answer, result.failures
 
 

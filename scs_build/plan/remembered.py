@@ -32,7 +32,10 @@ class KnownImage(NamedTuple):
 
 def fingerprint(root: Path, series: str, platform: str) -> str:
     """Return what stands for every byte that keys are computed from, the code that does it included."""
-    files = {"recipes": _hashes(root / "images"), "code": [_hashes(PACKAGE / name, ".py") for name in CODE]}
+    files = {
+        "recipes": file_hashes(root / "images"),
+        "code": [file_hashes(PACKAGE / name, ".py") for name in CODE],
+    }
     return digest_of({"fingerprint": files, "series": series, "platform": platform})
 
 
@@ -51,7 +54,7 @@ def all_there(store: Store, mark: str) -> list[KnownImage] | None:
     return images if all(result_of_key(store, image.key) is not None for image in images) else None
 
 
-def _hashes(top: Path, ending: str = "") -> list[tuple[str, str]]:
+def file_hashes(top: Path, ending: str = "") -> list[tuple[str, str]]:
     """Return every file at or below `top`, by its path from there, with the hash of its content; sorted."""
     paths = sorted(path for path in _files(os.fspath(top)) if path.endswith(ending))
     return [(path.removeprefix(os.fspath(top)), sha256_bytes(_content(path))) for path in paths]
