@@ -35,7 +35,7 @@ def compile_entries(
             inputs={"/step": folder},
             environment=ENVIRONMENT,
         )
-        wanted = {_compiled_path(path, interpreter) for path in sources}
+        wanted = {compiled_path(path, interpreter.rpartition("python")[2]) for path in sources}
         with shop.run(spec) as into:
             # A file that is equal to one in the tree below need not be among the changes.
             merged = MergedTree((*stack, into))
@@ -43,7 +43,8 @@ def compile_entries(
             yield [Entry(path, "file", 0o644, content=merged.entry(path).content) for path in found]
 
 
-def _compiled_path(source: str, interpreter: str) -> str:
+def compiled_path(source: str, version: str) -> str:
+    """Return where the byte code of a source file lies for a Python version such as `3.13`."""
     folder, _, name = source.rpartition("/")
-    tag = "cpython-" + interpreter.rpartition("python")[2].replace(".", "")
+    tag = "cpython-" + version.replace(".", "")
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"

@@ -10,11 +10,12 @@ from pathlib import Path
 from scs_build.build.pyc import compile_entries
 from scs_build.build.records import Record, layer_record
 from scs_build.build.select import files_below, refuse
-from scs_build.build.wheel import file_name
+from scs_build.build.wheel import compiled_wheel, file_name
 from scs_build.build.workshop import Workshop
 from scs_build.canonical import sha256_file
 from scs_build.engines.spec import StepSpec
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.python.installed import installed
 from scs_build.oci.entry import Entry
 from scs_build.oci.layer import write_layer
 from scs_build.oci.tree import MergedTree
@@ -50,8 +51,7 @@ def run_venv(shop: Workshop, step: Step) -> Record:
             environment={"PREFIX": python.prefix, "PYTHON": python.version},
         )
         with shop.run(spec) as changes:
-            prefix = python.prefix.lstrip("/")
-            entries = list(_entries(shop, changes, prefix, wheels))
+            entries = list(_entries(shop, changes, wheels))
             sources = [entry.path for entry in entries if entry.path.endswith(".py")]
             interpreter = f"usr/bin/python{python.version}"
             with compile_entries(shop, step.name, (*stack, changes), interpreter, sources) as compiled:
@@ -61,16 +61,16 @@ def run_venv(shop: Workshop, step: Step) -> Record:
 def _compiled(shop: Workshop, step: Step) -> Iterator[Artefact]:
     """Return the wheels that other steps compiled, as artefacts of this one."""
     for need in step.needs:
-        record, sdist = shop.records[need.name], need.artefacts[0]
-        sha256 = record["uses"]["blobs"][0]
-        size = shop.store.blob(sha256).stat().st_size
-        yield Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
+        yield compiled_wheel(shop.store, need, shop.records[need.name])
 
 
-def _entries(shop: Workshop, changes: Path, prefix: str, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
+def _entries(shop: Workshop, changes: Path, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
     """Return what uv installed: members of the wheels with equal content, and what it generates."""
-    site = f"{prefix}/lib/python{shop.graph.series.python.version}/site-packages"
-    members = {_installed(m.path, prefix, site): m for a in wheels for m in shop.members(a)}
+    python = shop.graph.series.python
+    prefix = python.prefix.lstrip("/")
+    site = f"{prefix}/lib/python{python.version}/site-packages"
+    placed = (installed(m, a.name, python) for a in wheels for m in shop.members(a))
+    members = {member.path: member for member in placed}
     tree = MergedTree((changes,))
     nameless = []
     for name in files_below(changes / prefix):
@@ -106,13 +106,3 @@ def _is_member(member: Member | None, entry: Entry) -> bool:
     return (
         member is not None and isinstance(entry.content, Path) and sha256_file(entry.content) == member.sha256
     )
-
-
-def _installed(path: str, prefix: str, site: str) -> str:
-    """Return where a member of a wheel lies once installed."""
-    top, _, rest = path.partition("/")
-    if not top.endswith(".data"):
-        return f"{site}/{path}"
-    scheme, _, rest = rest.partition("/")
-    folder = {"scripts": f"{prefix}/bin", "data": prefix}.get(scheme, site)
-    return f"{folder}/{rest}"

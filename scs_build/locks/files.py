@@ -125,6 +125,13 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
     return artefact
 
 
+def line_of(path: Path, artefact: Artefact) -> int | None:
+    """Return the line of a lock file on which an artefact stands, counted from 1."""
+    role = f'"role": {json.dumps(artefact.role)}'
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return next((number for number, text in lines if artefact.sha256 in text and role in text), None)
+
+
 def _line_of(path: Path, number: int) -> Location:
     """Return the place of the artefact, where the file still has one per line."""
     rows = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("  ")]
