@@ -107,6 +107,13 @@ class UnknownNameError(InputError):
     meaning = "a name that does not exist was asked for"
 
 
+class PolicyError(InputError):
+    """A policy (the rules of a check) is not valid."""
+
+    exit_code = 18
+    meaning = "a policy is not valid"
+
+
 class ResultError(ScsBuildError):
     """What was made is not what it must be."""
 
@@ -140,6 +147,13 @@ class CheckFailed(ResultError):  # noqa: N818 - a verdict, not a malfunction
 
     exit_code = 34
     meaning = "a check of a running service failed"
+
+
+class FindingError(ResultError):
+    """A check of an image found something that its recipe does not accept."""
+
+    exit_code = 35
+    meaning = "a check of an image found something"
 
 
 class InfrastructureError(ScsBuildError):

@@ -103,6 +103,12 @@ def placed(graph: Graph, store: Store, source: Source) -> Iterator[Member]:
             yield found
 
 
+def placed_path(graph: Graph, source: Source, path: str) -> str:
+    """Return where a member of an artefact lies in an image; paths have no leading slash."""
+    member = INPUTS[source.built.kind].placed(source.built, Member(path, "file", 0o644), graph.series.python)
+    return member.path if member else path
+
+
 def status_of(store: Store, source: Source) -> tuple[Member, ...]:
     """Return the files with the status that an image keeps of a Debian package; none of other kinds."""
     if source.built.kind != "deb":
