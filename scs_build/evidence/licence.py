@@ -8,8 +8,7 @@ from typing import Literal
 
 from scs_build.evidence.expressions import conjunction, debian_expression, normal, spdx_expression
 from scs_build.evidence.licence_policy import Policy, entries_for
-from scs_build.evidence.sources import Source, described
-from scs_build.evidence.subject import Subject
+from scs_build.evidence.pieces import Piece
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.description import Description, Identity, Statement, Text
 from scs_build.recipes.document import Pointer
@@ -57,25 +56,23 @@ class Vocabulary:
         return None
 
 
-def licences_of(subject: Subject, policy: Policy, sources: Sequence[Source]) -> dict[str, Licence]:
-    """Return the licence of each artefact of an image by `Source.id`."""
-    by_name = {(source.built.kind, source.built.name): source for source in sources}
+def licences_of(policy: Policy, pieces: Sequence[Piece]) -> dict[str, Licence]:
+    """Return the licence of everything that an image is made of, by `Piece.id`."""
+    by_name = {(piece.artefact.kind, piece.artefact.name): piece for piece in pieces if not piece.path}
     return {
-        source.id: licence_of(
-            source.built, source.identity(subject.graph), _with_texts(subject, source, by_name), policy
-        )
-        for source in sources
+        piece.id: licence_of(piece.artefact, piece.identity, _with_texts(piece, by_name), policy)
+        for piece in pieces
     }
 
 
-def _with_texts(subject: Subject, source: Source, by_name: Mapping[tuple[str, str], Source]) -> Description:
+def _with_texts(piece: Piece, by_name: Mapping[tuple[str, str], Piece]) -> Description:
     """Return the description of the artefact that holds the licence text of this one."""
-    found = described(subject.store, source)
+    found = piece.description
     for _ in range(MAX_LINKS):
-        following = by_name.get((source.built.kind, found.texts_of))
+        following = by_name.get((piece.artefact.kind, found.texts_of))
         if following is None:
             break
-        found = described(subject.store, following)
+        found = following.description
     return found
 
 

@@ -11,7 +11,8 @@ from scs_build.evidence.check import Finding, Outcome
 from scs_build.evidence.expressions import licences_in, unfree
 from scs_build.evidence.licence import Licence, licences_of
 from scs_build.evidence.licence_policy import FILE, Policy, entries_for, load_policy
-from scs_build.evidence.sources import Source, placed_path, sources_of
+from scs_build.evidence.pieces import Piece, pieces_of
+from scs_build.evidence.sources import placed_path, sources_of
 from scs_build.evidence.subject import Subject
 from scs_build.oci.inside import resolve
 from scs_build.recipes.document import Pointer
@@ -43,49 +44,49 @@ class Licences:
     def run(self, subject: Subject) -> Outcome:
         """Judge every artefact that the image keeps."""
         policy = load_policy(subject.graph.catalogue.root)
-        sources = sources_of(subject.graph, subject.store, subject.name)
-        licences = licences_of(subject, policy, sources)
-        findings = [f for source in sources for f in _judged(subject, policy, source, licences[source.id])]
+        pieces = _pieces(subject)
+        licences = licences_of(policy, pieces)
+        findings = [f for piece in pieces for f in _judged(subject, policy, piece, licences[piece.id])]
         ordered = sorted(findings, key=lambda f: (f.rule, f.path, f.text))
-        return Outcome(_predicate(subject, policy, sources, licences), tuple(ordered))
+        return Outcome(_predicate(subject, policy, pieces, licences), tuple(ordered))
 
 
-def _judged(subject: Subject, policy: Policy, source: Source, licence: Licence) -> Iterator[Finding]:
+def _pieces(subject: Subject) -> tuple[Piece, ...]:
+    return tuple(pieces_of(subject, sources_of(subject.graph, subject.store, subject.name)))
+
+
+def _judged(subject: Subject, policy: Policy, piece: Piece, licence: Licence) -> Iterator[Finding]:
     """Find what is wrong with the licence of one artefact."""
-    path = _first_text(subject, source, licence)
+    path = next(iter(_text_paths(subject, piece, licence)), "")
     if not licence.expression:
-        yield Finding("unknown", path, _unknown(policy, source, licence))
+        yield Finding("unknown", path, _unknown(policy, piece, licence))
     elif wrong := unfree(licence.expression, (*policy.model.free, *policy.own), policy.model.exceptions):
-        text = (
-            f"{_named(source)} has {licence.expression}: {FILE} does not say that {', '.join(wrong)} is free"
-        )
+        text = f"{piece.title} has {licence.expression}: {FILE} does not say that {', '.join(wrong)} is free"
         yield Finding("not-free", path, text)
     for pointer in licence.needless:
-        text = (
-            f"{policy.where(*pointer)} is not needed for {_named(source)}: it says so itself, or not at all"
-        )
+        text = f"{policy.where(*pointer)} is not needed for {piece.title}: it says so itself, or not at all"
         yield Finding("stale", path, text)
-    yield from _texts(subject, policy, source, licence)
+    yield from _texts(subject, policy, piece, licence)
 
 
-def _texts(subject: Subject, policy: Policy, source: Source, licence: Licence) -> Iterator[Finding]:
+def _texts(subject: Subject, policy: Policy, piece: Piece, licence: Licence) -> Iterator[Finding]:
     """Find licence texts that are not in the image, and excuses for such that are."""
     items = subject.items
     for text in licence.texts:
-        path = placed_path(subject.graph, source, text.path)
+        path = placed_path(subject.graph, piece.source, text.path)
         if path not in items or items[path].sha256 != text.sha256:
-            yield Finding("no-text", f"/{path}", f"the licence text of {_named(source)} is not in the image")
+            yield Finding("no-text", f"/{path}", f"the licence text of {piece.title} is not in the image")
     for place in licence.refers:
         if not _is_there(subject, place):
-            yield Finding("no-text", place, f"the licence text of {_named(source)} points to it")
-    excuses = entries_for(policy.model.without_text, source.built, source.identity(subject.graph))
+            yield Finding("no-text", place, f"the licence text of {piece.title} points to it")
+    excuses = entries_for(policy.model.without_text, piece.artefact, piece.identity)
     if not _brings_none(subject, policy, licence):
         for index, _ in excuses:
             where = policy.where("without_text", index)
-            yield Finding("stale", "", f"{where} is not needed: the text of {_named(source)} is in the image")
+            yield Finding("stale", "", f"{where} is not needed: the text of {piece.title} is in the image")
     else:
         reason = excuses[0][1].reason if excuses else ""
-        yield Finding("no-text", "", f"{_named(source)} brings no licence text", reason)
+        yield Finding("no-text", "", f"{piece.title} brings no licence text", reason)
 
 
 def _brings_none(subject: Subject, policy: Policy, licence: Licence) -> bool:
@@ -120,15 +121,12 @@ def _is_there(subject: Subject, path: str) -> bool:
     return found is not None and found.type in ("file", "hardlink")
 
 
-def _first_text(subject: Subject, source: Source, licence: Licence) -> str:
-    return f"/{placed_path(subject.graph, source, licence.texts[0].path)}" if licence.texts else ""
+def _text_paths(subject: Subject, piece: Piece, licence: Licence) -> list[str]:
+    """Return where the licence texts of an artefact lie in the image."""
+    return [f"/{placed_path(subject.graph, piece.source, text.path)}" for text in licence.texts]
 
 
-def _named(source: Source) -> str:
-    return f"{source.built.name} {source.built.version} ({source.built.kind}, in the lock of {source.image})"
-
-
-def _unknown(policy: Policy, source: Source, licence: Licence) -> str:
+def _unknown(policy: Policy, piece: Piece, licence: Licence) -> str:
     """Say what is missing, and what to write where."""
     read = licence.unread or licence.said
     says = (
@@ -138,17 +136,17 @@ def _unknown(policy: Policy, source: Source, licence: Licence) -> str:
     )
     outdated = "".join(f"; {policy.where(*pointer)} is about another text" for pointer in licence.outdated)
     texts = ", ".join(text.sha256 for text in licence.texts) or "none"
-    return f"{_named(source)} {says}{outdated}; state its licence in {FILE} (text: {texts})"
+    return f"{piece.title} {says}{outdated}; state its licence in {FILE} (text: {texts})"
 
 
 def entries_used(subject: Subject, policy: Policy) -> set[Pointer]:
     """Return the entries of the policy that an image needs."""
-    sources = sources_of(subject.graph, subject.store, subject.name)
-    licences = licences_of(subject, policy, sources)
+    pieces = _pieces(subject)
+    licences = licences_of(policy, pieces)
     used = {pointer for licence in licences.values() for pointer in licence.used}
-    for source in sources:
-        if _brings_none(subject, policy, licences[source.id]):
-            excuses = entries_for(policy.model.without_text, source.built, source.identity(subject.graph))
+    for piece in pieces:
+        if _brings_none(subject, policy, licences[piece.id]):
+            excuses = entries_for(policy.model.without_text, piece.artefact, piece.identity)
             used |= {("without_text", index) for index, _ in excuses}
     return used
 
@@ -163,7 +161,7 @@ def entries_unused(policy: Policy, used: Collection[Pointer]) -> list[str]:
 
 
 def _predicate(
-    subject: Subject, policy: Policy, sources: Sequence[Source], licences: Mapping[str, Licence]
+    subject: Subject, policy: Policy, pieces: Sequence[Piece], licences: Mapping[str, Licence]
 ) -> dict[str, Any]:
     counted = Counter(
         key for each in licences.values() if each.expression for key in licences_in(each.expression)
@@ -176,14 +174,14 @@ def _predicate(
         "licences": dict(sorted(counted.items())),
         "artefacts": [
             {
-                "id": source.id,
-                "version": source.built.version,
+                "id": piece.id,
+                "version": piece.artefact.version,
                 "licence": licence.expression,
                 "basis": licence.basis,
                 "says": list(licence.said),
-                "texts": [f"/{placed_path(subject.graph, source, text.path)}" for text in licence.texts],
+                "texts": _text_paths(subject, piece, licence),
             }
-            for source in sources
-            for licence in [licences[source.id]]
+            for piece in pieces
+            for licence in [licences[piece.id]]
         ],
     }

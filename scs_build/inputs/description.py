@@ -33,7 +33,8 @@ class Description:
 
     `texts_of` names another artefact of the same kind that holds the licence texts of this one.
     `refers` are absolute paths that the texts point to. `needs` are dependencies where the lock does not
-    have them (PEP 508), `programs` the names of the programs that installing makes.
+    have them (PEP 508), `programs` the names of the programs that installing makes. `bundled` are other
+    artefacts that its makers put into it.
     """
 
     summary: str = ""
@@ -44,6 +45,7 @@ class Description:
     refers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    bundled: tuple[Bundled, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the description as plain values; `from_json` reads them."""
@@ -55,7 +57,21 @@ class Description:
         lists = {name: tuple(value[name]) for name in ("refers", "needs", "programs")}
         statements = tuple(Statement(**each) for each in value["statements"])
         texts = tuple(Text(**each) for each in value["texts"])
-        return cls(**{**value, **lists, "statements": statements, "texts": texts})
+        bundled = tuple(
+            Bundled(**{**each, "description": cls.from_json(each["description"])})
+            for each in value["bundled"]
+        )
+        return cls(**{**value, **lists, "statements": statements, "texts": texts, "bundled": bundled})
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """An artefact inside of another one: where its metadata lies among the members, and what they say."""
+
+    name: str
+    version: str
+    path: str
+    description: Description
 
 
 @dataclass(frozen=True)

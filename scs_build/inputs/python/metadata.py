@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import zipfile
 from configparser import ConfigParser, Error
+from dataclasses import replace
 from pathlib import Path
 
 from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError, Location
-from scs_build.inputs.description import Description, Statement, Text
+from scs_build.inputs.description import Bundled, Description, Statement, Text
 
-METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+METADATA = re.compile(r"(.*/)?[^/]+\.dist-info/METADATA")
 # How projects name the files that hold licence texts and what their licences ask to pass on.
 TEXTS = re.compile(r"(.*[-_.])?(licen[cs]es?|copying|notice|copyright)([-_.].*)?", re.IGNORECASE)
 # Listed beside the texts by many projects, and no licence.
@@ -22,30 +23,48 @@ NOTHING = ("", "UNKNOWN", "NONE")
 
 
 def describe_wheel(path: Path) -> Description:
-    """Return what a wheel says about itself; raises `IntegrityError` where it has no metadata."""
-    from packaging.metadata import parse_email
+    """Return what a wheel says about itself; raises `IntegrityError` where it has no metadata.
 
+    Folders of metadata below others are those of distributions that its makers put into it.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            metadata = next(name for name in names if METADATA.fullmatch(name))
-            folder = metadata.removesuffix("METADATA")
-            raw, _ = parse_email(archive.read(metadata))
-            listed = raw.get("license_files", [])
-            texts = [name for name in names if name.startswith(folder) and _is_text(name, folder, listed)]
-            return Description(
-                summary=raw.get("summary", ""),
-                homepage=_homepage(raw.get("home_page"), raw.get("project_urls", {})),
-                statements=_statements(
-                    raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])
-                ),
-                texts=tuple(Text(name, sha256_bytes(archive.read(name))) for name in sorted(texts)),
-                needs=tuple(raw.get("requires_dist", [])),
-                programs=_programs(archive, f"{folder}entry_points.txt"),
-            )
-    except (zipfile.BadZipFile, EOFError, StopIteration, ValueError, Error) as error:
-        reason = f"is not a wheel with metadata: {error}" if str(error) else "holds no METADATA"
+            found = sorted((name for name in archive.namelist() if METADATA.fullmatch(name)), key=_depth)
+            own, *others = found
+            bundled = tuple(_bundled(archive, name) for name in others)
+            return replace(_described(archive, own)[2], bundled=bundled)
+    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, Error) as error:
+        reason = f"is not a wheel with metadata that can be read: {error}"
         raise IntegrityError(reason, where=Location(str(path))) from error
+
+
+def _depth(name: str) -> tuple[int, str]:
+    return name.count("/"), name
+
+
+def _bundled(archive: zipfile.ZipFile, metadata: str) -> Bundled:
+    name, version, description = _described(archive, metadata)
+    return Bundled(name, version, metadata, description)
+
+
+def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Description]:
+    """Return name, version and description of the distribution that a file of metadata belongs to."""
+    from packaging.metadata import parse_email
+    from packaging.utils import canonicalize_name
+
+    raw, _ = parse_email(archive.read(metadata))
+    names, folder = archive.namelist(), metadata.removesuffix("METADATA")
+    listed = raw.get("license_files", [])
+    texts = [name for name in names if name.startswith(folder) and _is_text(name, folder, listed)]
+    description = Description(
+        summary=raw.get("summary", ""),
+        homepage=_homepage(raw.get("home_page"), raw.get("project_urls", {})),
+        statements=_statements(raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])),
+        texts=tuple(Text(name, sha256_bytes(archive.read(name))) for name in sorted(texts)),
+        needs=tuple(raw.get("requires_dist", [])),
+        programs=_programs(archive, f"{folder}entry_points.txt"),
+    )
+    return canonicalize_name(raw["name"]), raw["version"], description
 
 
 def _is_text(name: str, folder: str, listed: list[str]) -> bool:
