@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,7 @@ from scs_build.inputs import INPUTS
 from scs_build.inputs.artefact import Artefact
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
-from scs_build.plan.plan import Plan, PlannedImage, make_plan, missing_steps
-from scs_build.plan.step import Step
+from scs_build.plan.plan import Plan, PlannedImage, make_plan
 from scs_build.progress import Progress
 from scs_build.recipes.site import Site
 from scs_build.store.fetch import Download, Fetched, fetch
@@ -109,52 +108,25 @@ def build(
 
 def fetch_for(plan: Plan, store: Store, options: Options, progress: Progress) -> Fetched:
     """Fetch every artefact that the plan's steps read and the store does not hold, or holds broken."""
-    return _fetch(_missing(plan.artefacts(), store, options.jobs), store, options, progress)
+    return fetch_missing(plan.artefacts(), store, options, progress)
 
 
-def restore(graph: Graph, store: Store, names: Sequence[str], options: Options, progress: Progress) -> None:
-    """Bring back what evidence about built images is found in, where a collection took it away.
-
-    That is the artefacts that the images keep, and the wheels that were compiled for them. Offline, an
-    artefact that is not there may not be missed: what it holds is remembered.
-    """
-    wheels: dict[str, Step] = {}
-    for name in names:
-        wheels |= {key: step for key, step in graph.image(name).closure().items() if step.kind == "wheel"}
-    compiled = {step.artefacts[0].sha256 for step in wheels.values()}
-    lines = (graph.lock(component.name) for name in names for component in graph.lineage(name))
-    kept = {a.sha256: a for lock in lines for a in lock.artefacts if a.role == "image"}
-    lost = [a for a in kept.values() if a.sha256 not in compiled and not store.has(a.sha256, a.size)]
-    steps: dict[str, Step] = {}
-    for step in wheels.values():
-        missing_steps(store, step, steps)
-    with store.use():
-        if lost and not options.offline:
-            _fetch(lost, store, options, progress)
-        if steps:
-            inputs = {a.sha256: a for step in steps.values() for a in step.artefacts}
-            _fetch(_missing(inputs.values(), store, options.jobs), store, options, progress)
-            outcomes = Executor(graph, store, options.make_engine, options.jobs, progress).make(
-                steps.values()
-            )
-            for outcome in outcomes.values():
-                if isinstance(outcome, BaseException):
-                    raise outcome
-
-
-def _fetch(missing: Sequence[Artefact], store: Store, options: Options, progress: Progress) -> Fetched:
+def fetch_missing(
+    artefacts: Iterable[Artefact], store: Store, options: Options, progress: Progress
+) -> Fetched:
+    """Fetch those of the artefacts that the store does not hold, or holds broken."""
+    missing = _missing({a.sha256: a for a in artefacts}.values(), store, options.jobs)
     store.require_space(sum(a.size for a in missing) * ROOM_PER_BYTE)
     downloads = [_download(artefact, options.site) for artefact in missing]
     return fetch(store, downloads, jobs=8, offline=options.offline, progress=progress)
 
 
-def _missing(artefacts: Iterable[Artefact], store: Store, jobs: int) -> list[Artefact]:
+def _missing(artefacts: Collection[Artefact], store: Store, jobs: int) -> list[Artefact]:
     """Return the artefacts that must come; those in the store are read and hashed, broken ones dropped.
 
     The programs that unpack them ask for no hash, so this is where a damaged disk is noticed: about
     0.1 s per 100 MB, and only for what is about to be built.
     """
-    artefacts = tuple(artefacts)
     with ThreadPoolExecutor(jobs) as pool:
         sound = list(pool.map(lambda a: _sound(store, a), artefacts))
     return [artefact for artefact, good in zip(artefacts, sound, strict=True) if not good]

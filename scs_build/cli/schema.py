@@ -6,7 +6,7 @@ import click
 
 from scs_build.cli.output import print_json
 
-DOCUMENTS = ("recipe", "series", "paths", "site")
+DOCUMENTS = ("recipe", "series", "paths", "site", "licences")
 
 
 @click.command()
@@ -14,7 +14,8 @@ DOCUMENTS = ("recipe", "series", "paths", "site")
 def command(document: str) -> None:
     """Print the JSON schema of a file that people write.
 
-    DOCUMENT is a recipe (the default), a series, the table of paths, or a site configuration.
+    DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, or the
+    licence policy.
     """
     from scs_build.recipes.schema import schemas
 

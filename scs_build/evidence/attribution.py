@@ -64,7 +64,8 @@ def attribute(subject: Subject) -> Table:
                 open_items.append(item)
             elif subject.items.get(item.path) is item:
                 rows[item.path] = explanation
-    holding = _parents(rows)
+    # A directory that holds something unexplained is not what is wrong.
+    holding = _parents([*rows, *(item.path for item in open_items if item.type != "dir")])
     findings = []
     for item in open_items:
         if item.path in holding and (item.type, item.mode, item.uid, item.gid) == ("dir", 0o755, 0, 0):

@@ -18,6 +18,7 @@ from scs_build.inputs.edges import Edges
 from scs_build.inputs.python.edges import python_edges
 from scs_build.inputs.python.locker import canonical
 from scs_build.plan.graph import NOT_SHAPING, Graph
+from scs_build.store.facts import remembered
 
 OS_RELEASE = "usr/lib/os-release"
 
@@ -163,7 +164,14 @@ def _requested(graph: Graph, name: str) -> Iterator[str]:
 
 def _system(subject: Subject) -> tuple[str, str]:
     """Return the operating system as its release file names it: `("debian", "13.8")`."""
-    text = subject.contents({OS_RELEASE}).get(OS_RELEASE, b"").decode(errors="replace")
+    item = subject.items.get(OS_RELEASE)
+    if item is None:
+        return "", ""
+
+    def read() -> str:
+        return subject.contents({OS_RELEASE})[OS_RELEASE].decode(errors="replace")
+
+    text = remembered(subject.store, {"os-release": item.sha256}, read)
     pairs = (line.partition("=")[::2] for line in text.splitlines())
     values = {name: value.strip("\"'") for name, value in pairs}
     return values.get("ID", ""), values.get("DEBIAN_VERSION_FULL") or values.get("VERSION_ID", "")

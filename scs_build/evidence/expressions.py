@@ -55,20 +55,22 @@ def normal(expression: str, own: frozenset[str] = frozenset()) -> str:
 
 
 def _written(node: Any) -> str:
+    operator, terms = _terms(node)
+    return f" {operator} ".join(terms)
+
+
+def _terms(node: Any) -> tuple[str, tuple[str, ...]]:
+    """Return the operator of a node and what it joins, sorted and each once; no operator: one identifier."""
     operator = _operator(node)
     if not operator:
-        return str(node.render("{symbol.key}"))
-    parts = (f"({_written(arg)})" if _operator(arg) else _written(arg) for arg in _flat(node, operator))
-    return f" {operator} ".join(sorted(set(parts)))
-
-
-def _flat(node: Any, operator: str) -> Iterable[Any]:
-    """Yield what an AND or OR joins, through all levels of the same kind."""
-    for arg in node.args:
-        if _operator(arg) == operator:
-            yield from _flat(arg, operator)
+        return "", (str(node.render("{symbol.key}")),)
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for inner, terms in map(_terms, node.args):
+        if inner in ("", operator):
+            found |= {term: ("", (term,)) for term in terms}
         else:
-            yield arg
+            found[f"({f' {inner} '.join(terms)})"] = inner, terms
+    return next(iter(found.values())) if len(found) == 1 else (operator, tuple(sorted(found)))
 
 
 def _operator(node: Any) -> str:

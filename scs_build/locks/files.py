@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scs_build.errors import FormatError, Location, LockError
+from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.models import FORMAT, Lock
 
@@ -42,10 +43,7 @@ def write_lock(path: Path, lock: Lock) -> bool:
     data = _dump(lock.image, lock.series, platforms)
     if path.exists() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, data)
     return True
 
 
