@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -13,6 +12,8 @@ from typing import Any
 
 from scs_build.evidence.subject import Subject
 from scs_build.inputs.artefact import Artefact, Role
+from scs_build.locks.files import lock_path, write_lock
+from scs_build.locks.models import Lock
 from scs_build.oci.entry import Entry
 from scs_build.oci.image import ImageConfig, write_image
 from scs_build.oci.layer import write_layer
@@ -168,6 +169,7 @@ class Made:
         self.recipes = dict(RECIPES)
         self.paths = PATHS
         self.alpha_role: Role = "image"
+        self.source = "alpha-src"
         self.titles = ("packages of base", "venv of app", "files of app", "system of app")
 
     def write(self, path: str, text: str) -> None:
@@ -178,20 +180,19 @@ class Made:
 
     def _artefact(
         self, kind: str, name: str, version: str, data: bytes, role: Role = "image", **more: Any
-    ) -> dict[str, Any]:
+    ) -> Artefact:
         sha256 = self.store.add_bytes(data)
-        return Artefact(kind, name, version, sha256, len(data), role, more).to_json()
+        return Artefact(kind, name, version, sha256, len(data), role, more)
 
-    def _lock(self, place: str, lines: list[dict[str, Any]]) -> None:
-        head = {"format": 1, "image": place.rpartition("/")[2], "series": SERIES}
-        document = {**head, "platforms": {PLATFORM: lines}}
-        self.write(f"images/{place}/lock/{SERIES}.json", json.dumps(document).replace("[{", "[\n  {"))
+    def _lock(self, place: str, *lines: Artefact) -> None:
+        lock = Lock(place.rpartition("/")[2], SERIES, PLATFORM, lines)
+        write_lock(lock_path(self.root / "images" / place, SERIES), lock)
 
     def graph(self) -> Graph:
         """Write the checkout and return its graph."""
         for place, recipe in self.recipes.items():
             self.write(f"images/{place}/recipe.yaml", f"format: 1\n{recipe}")
-            self._lock(place, [])
+            self._lock(place)
         self.write("images/paths.yaml", self.paths)
         self.write("policy/licences.yaml", self.policy)
         self.write("images/iaas/app/files/app.ini.j2", "series = {{ series }}\n")
@@ -206,27 +207,20 @@ class Made:
         source = {
             "path": "pool/x.deb",
             "architecture": "amd64",
-            "source": "alpha-src",
+            "source": self.source,
             "source_version": "1:0.9-1",
         }
-        self._lock("bases/tools", [self._artefact("deb", "libc-bin", "2.41", b"tools", **source)])
+        self._lock("bases/tools", self._artefact("deb", "libc-bin", "2.41", b"tools", **source))
+        alpha, beta = deb("alpha", "1.0", self.alpha), deb("beta", "1.1", self.beta)
         self._lock(
             "bases/base",
-            [
-                self._artefact(
-                    "deb", "alpha", "1.0", deb("alpha", "1.0", self.alpha), self.alpha_role, **source
-                ),
-                self._artefact(
-                    "deb", "beta", "1.1", deb("beta", "1.1", self.beta), depends="alpha (>= 1)", **source
-                ),
-            ],
+            self._artefact("deb", "alpha", "1.0", alpha, self.alpha_role, **source),
+            self._artefact("deb", "beta", "1.1", beta, depends="alpha (>= 1)", **source),
         )
         self._lock(
             "iaas/app",
-            [
-                self._artefact("wheel", "app", "1.0", wheel(self.app), file="app-1.0-py3-none-any.whl"),
-                self._artefact("wheel", "dep", "2.0", wheel(self.dep), file="dep-2.0-py3-none-any.whl"),
-            ],
+            self._artefact("wheel", "app", "1.0", wheel(self.app), file="app-1.0-py3-none-any.whl"),
+            self._artefact("wheel", "dep", "2.0", wheel(self.dep), file="dep-2.0-py3-none-any.whl"),
         )
         catalogue = Catalogue.load(self.root)
         return Graph(catalogue, catalogue.series(SERIES), PLATFORM)
