@@ -11,9 +11,9 @@ from scs_build.build.members import members_of
 from scs_build.errors import Location, StoreError
 from scs_build.evidence.attribution import Table
 from scs_build.evidence.explanation import Claim, Explanation
+from scs_build.evidence.paths import real_path
 from scs_build.evidence.sources import Source
 from scs_build.inputs.artefact import Artefact
-from scs_build.oci.inside import resolve
 from scs_build.recipes.loader import locate
 from scs_build.recipes.models import Dropped, Generated
 
@@ -51,19 +51,10 @@ class Answers:
 
     def about(self, asked: str) -> Answer:
         """Answer about an absolute path; links among its parents are followed."""
-        path = self._real(asked.strip("/"))
+        path = real_path(self.subject.items, asked.strip("/"), last=False)
         if path in self.subject.items:
             return self._there(path)
         return self._dropped(path) or self._left_out(path) or self._unknown(path)
-
-    def _real(self, path: str) -> str:
-        def link_at(inside: str) -> str | None:
-            item = self.subject.items.get(inside)
-            return item.link if item and item.type == "link" else None
-
-        parent, _, name = path.rpartition("/")
-        real = resolve(parent, link_at)
-        return f"{real}/{name}" if real else name
 
     def _there(self, path: str) -> Answer:
         explanation = self.table.rows.get(path)

@@ -9,6 +9,7 @@ from typing import Any
 
 from scs_build.build.install import databases
 from scs_build.canonical import canonical_json
+from scs_build.evidence.authorities import strange_authorities
 from scs_build.evidence.check import Finding, Outcome
 from scs_build.evidence.content import Item
 from scs_build.evidence.explanation import Explainer, Explanation, differences
@@ -73,6 +74,7 @@ def attribute(subject: Subject) -> Table:
         else:
             findings.append(_unexplained(explainer, item))
     findings += [*_dropped(explainer, rows), *_missing(explainer), *_users(subject)]
+    findings += strange_authorities(subject, rows)
     return Table(explainer, rows, tuple(sorted(findings, key=lambda f: (f.path, f.rule, f.text))))
 
 

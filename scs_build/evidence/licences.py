@@ -11,10 +11,10 @@ from scs_build.evidence.check import Finding, Outcome
 from scs_build.evidence.expressions import licences_in, unfree
 from scs_build.evidence.licence import Licence, licences_of
 from scs_build.evidence.licence_policy import FILE, Policy, entries_for, load_policy
+from scs_build.evidence.paths import real_path
 from scs_build.evidence.pieces import Piece, pieces_of
 from scs_build.evidence.sources import placed_path, sources_of
 from scs_build.evidence.subject import Subject
-from scs_build.oci.inside import resolve
 from scs_build.recipes.document import Pointer
 
 # Raised by whatever changes an outcome for the same image.
@@ -111,13 +111,7 @@ def common_text(identifier: str) -> str:
 
 def _is_there(subject: Subject, path: str) -> bool:
     """Tell whether a path leads to a file of the image, links followed."""
-    items = subject.items
-
-    def link_at(inside: str) -> str | None:
-        item = items.get(inside)
-        return item.link if item and item.type == "link" else None
-
-    found = items.get(resolve(path.lstrip("/"), link_at)) if path else None
+    found = subject.items.get(real_path(subject.items, path.lstrip("/"))) if path else None
     return found is not None and found.type in ("file", "hardlink")
 
 

@@ -57,9 +57,11 @@ generated:
   - {path: /etc/alpha.cache, by: alpha, reason: a cache that alpha makes when it is installed}
   - {path: "/**/*.dist-info/RECORD", by: uv, reason: list of the installed files with their hashes}
   - {path: /opt/venv/bin/*, by: uv, reason: programs made from entry points}
+  - {path: /etc/ssl/certs/**, by: update-ca-certificates, reason: trusted authorities}
 dropped:
   - {path: /usr/share/man/**, reason: manuals are read where people work}
 """
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 RELEASE = b'ID=debian\nVERSION_ID="13"\nDEBIAN_VERSION_FULL=13.8\n'
 
 
@@ -129,6 +131,8 @@ ALPHA: dict[str, bytes | str] = {
     "usr/lib/link.txt": "alpha.txt",
     "usr/share": "/",
     "usr/share/common-licenses/GPL-2": b"the text of the GPL\n",
+    "usr/share/ca-certificates/one.crt": CERTIFICATE.format("one").encode(),
+    "usr/share/ca-certificates/two.crt": CERTIFICATE.format("two").encode(),
     "usr/share/doc": "/",
     "usr/share/doc/alpha": "/",
     "usr/share/doc/alpha/copyright": COPYRIGHT.format(licence="GPL-2+").encode(),
@@ -259,6 +263,12 @@ class Made:
         for line in graph.lock("base").artefacts:
             packages += _status(self.store.blob(line.sha256).read_bytes(), line)
         packages.append(Entry("etc/alpha.cache", "file", 0o644, content=b"a cache\n"))
+        bundle = "".join(CERTIFICATE.format(name) for name in ("one", "two"))
+        packages += [
+            Entry("etc/ssl/certs/ca-certificates.crt", "file", 0o644, content=bundle.encode()),
+            Entry("etc/ssl/certs/one.pem", "link", 0o777, link="/usr/share/ca-certificates/one.crt"),
+            Entry("etc/ssl/certs/abcdef.0", "link", 0o777, link="one.pem"),
+        ]
         venv = [Entry(f"{SITE}/{n}", "file", 0o644, content=c) for n, c in (self.app | self.dep).items()]
         venv = [replace(e, content=b"as uv wrote it\n") if e.path.endswith("RECORD") else e for e in venv]
         venv.append(Entry("opt/venv/bin/app", "file", 0o755, content=b"#!/opt/venv/bin/python\n"))

@@ -62,7 +62,7 @@ def test_places_of_recipes_and_rules_are_named(answers: Answers) -> None:
     generated = answers.about("/etc/alpha.cache").facts
     assert generated["stated"] == "images/paths.yaml:5:5"
     assert generated["rule"] == "/etc/alpha.cache: a cache that alpha makes when it is installed"
-    assert answers.about("/usr/share/man/man1/alpha.1").facts["stated"] == "images/paths.yaml:9:5"
+    assert answers.about("/usr/share/man/man1/alpha.1").facts["stated"] == "images/paths.yaml:10:5"
 
 
 def test_links_on_the_way_are_followed(made: Made) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from scs_build.canonical import sha256_bytes
 from scs_build.evidence.attribution import Attribution, attribute
 from scs_build.evidence.check import Finding
 from scs_build.oci.entry import Entry
-from tests.unit.evidence.made import SITE, Made
+from tests.unit.evidence.made import CERTIFICATE, SITE, Made
 
 
 @pytest.fixture
@@ -106,6 +107,23 @@ DISHONEST = {
         Entry("usr/share/man/man1/alpha.1", "file", 0o644, content=b"a manual\n"),
     ),
     "a whiteout": ("unexplained", Entry("usr/lib/.wh.gone", "file", 0o644)),
+    "an authority in the bundle": (
+        "authority",
+        Entry(
+            "etc/ssl/certs/ca-certificates.crt",
+            "file",
+            0o644,
+            content="".join(CERTIFICATE.format(name) for name in ("one", "two", "eve")).encode(),
+        ),
+    ),
+    "an authority of its own": (
+        "authority",
+        Entry("etc/ssl/certs/eve.pem", "file", 0o644, content=CERTIFICATE.format("eve").encode()),
+    ),
+    "a link to an authority elsewhere": (
+        "authority",
+        Entry("etc/ssl/certs/one.pem", "link", 0o777, link="/var/lib/app/eve.pem"),
+    ),
     "a foreign user": (
         "user",
         Entry("etc/passwd", "file", 0o644, content=b"eve:x:1000:1000::/home/eve:/bin/sh\n"),
@@ -123,7 +141,8 @@ def test_every_way_to_be_dishonest_is_found(made: Made, what: str) -> None:
     found = findings(made, entry)
     assert (rule, f"/{entry.path}") in found
     others = {path for _, path in found} - {f"/{entry.path}"}
-    assert others <= {"/srv"}  # the folder of an empty folder is as unexplained as that
+    # The folder of an empty folder is as unexplained as that, and a link leads where the next one leads.
+    assert others <= {"/srv", "/etc/ssl/certs/abcdef.0"}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +181,35 @@ def test_the_words_say_what_differs(made: Made) -> None:
     assert Attribution().run(made.subject(changed)).findings == (
         Finding("altered", "/usr/lib/beta.txt", "is not as deb:beta brings it: content, mode"),
     )
+
+
+def test_whatever_is_altered_is_noticed(made: Made) -> None:
+    """Every path that somebody brings, in its mode and in its content: nothing slips through."""
+    subject = made.subject()
+    rows = attribute(subject).rows
+    graph, blind = made.graph(), []
+    for path, row in rows.items():
+        for layer, change in ((number, each) for number in range(4) for each in (_mode, _content)):
+            layers = made.layers(graph)
+            entry = layers[layer].get(path)
+            if entry is None or row.kind in ("generated", "bytecode") or change(entry) == entry:
+                continue
+            layers[layer][path] = change(entry)
+            found = Attribution().run(made.image(graph, [list(each.values()) for each in layers])).findings
+            if f"/{path}" not in {finding.path for finding in found}:
+                blind.append((path, change.__name__))
+    assert blind == []
+
+
+def _mode(entry: Entry) -> Entry:
+    return entry if entry.type == "link" else replace(entry, mode=entry.mode ^ 0o020)
+
+
+def _content(entry: Entry) -> Entry:
+    if entry.type == "file":
+        assert isinstance(entry.content, bytes)
+        return replace(entry, content=entry.content + b" ")
+    return replace(entry, link=f"{entry.link}x") if entry.type == "link" else entry
 
 
 def test_the_inputs_change_with_recipes_and_paths(made: Made) -> None:
