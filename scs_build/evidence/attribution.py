@@ -10,7 +10,7 @@ from typing import Any
 from scs_build.build.install import databases
 from scs_build.canonical import canonical_json
 from scs_build.evidence.authorities import strange_authorities
-from scs_build.evidence.check import Finding, Outcome
+from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.content import Item
 from scs_build.evidence.explanation import Explainer, Explanation, differences
 from scs_build.evidence.subject import Subject
@@ -50,7 +50,12 @@ class Attribution:
         table = attribute(subject)
         data = table.to_json()
         blob = subject.store.add_bytes(data)
-        return Outcome(_predicate(subject, table, blob), table.findings)
+        return Outcome(_predicate(subject, table, blob), table.findings, (blob,))
+
+
+def make(context: object) -> Check:  # noqa: ARG001 - every check is made in this way
+    """Return the check."""
+    return Attribution()
 
 
 def attribute(subject: Subject) -> Table:

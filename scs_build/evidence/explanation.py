@@ -112,7 +112,8 @@ class Explainer:
                 return Explanation(claim.kind, claim.by, source=claim.source)
         if item.capability:
             return None
-        if source := self._bytecode.get(item.path):
+        plain = (item.type, item.mode, item.uid, item.gid) == ("file", 0o644, 0, 0)
+        if plain and (source := self._bytecode.get(item.path)):
             of = next(iter(self.claims.get(source, ())), None)
             return Explanation("bytecode", of.by if of else "", source, of.source if of else None)
         rule, maker = self.generated(item.path), self.maker(item.path)

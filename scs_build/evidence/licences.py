@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from scs_build.evidence.check import Finding, Outcome
+from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.expressions import licences_in, unfree
 from scs_build.evidence.licence import Licence, licences_of
 from scs_build.evidence.licence_policy import FILE, Policy, entries_for, load_policy
@@ -49,6 +49,11 @@ class Licences:
         findings = [f for piece in pieces for f in _judged(subject, policy, piece, licences[piece.id])]
         ordered = sorted(findings, key=lambda f: (f.rule, f.path, f.text))
         return Outcome(_predicate(subject, policy, pieces, licences), tuple(ordered))
+
+
+def make(context: object) -> Check:  # noqa: ARG001 - every check is made in this way
+    """Return the check."""
+    return Licences()
 
 
 def _pieces(subject: Subject) -> tuple[Piece, ...]:

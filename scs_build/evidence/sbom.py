@@ -10,7 +10,7 @@ from scs_build import __version__
 from scs_build.build.packages import STATUS
 from scs_build.canonical import digest_of
 from scs_build.evidence.bill import Bill, compose
-from scs_build.evidence.check import Finding, Outcome
+from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.cyclonedx import PREDICATE, to_cyclonedx
 from scs_build.evidence.licence_policy import load_policy
 from scs_build.evidence.subject import Subject
@@ -46,6 +46,11 @@ class BillOfMaterials:
             (*_unmet(bill), *_incomplete(bill), *_inventory(bill)), key=lambda f: (f.rule, f.text)
         )
         return Outcome(to_cyclonedx(bill), tuple(findings))
+
+
+def make(context: object) -> Check:  # noqa: ARG001 - every check is made in this way
+    """Return the check."""
+    return BillOfMaterials()
 
 
 def _unmet(bill: Bill) -> Iterator[Finding]:

@@ -97,6 +97,10 @@ DISHONEST = {
     "another owner of a recipe's directory": ("altered", Entry("var/lib/app", "dir", 0o750)),
     "another status": ("altered", Entry("var/lib/dpkg/status.d/beta", "file", 0o644, content=b"x\n")),
     "byte code without a source": ("unexplained", Entry(f"{PYC}/gone.cpython-313.pyc", "file", 0o644)),
+    "byte code that somebody may write": (
+        "unexplained",
+        Entry(f"{PYC}/__init__.cpython-313.pyc", "file", 0o666, content=b"code"),
+    ),
     "byte code of another interpreter": (
         "unexplained",
         Entry(f"{PYC}/__init__.cpython-312.pyc", "file", 0o644),
