@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from scs_build.recipes.document import Pointer
-from scs_build.recipes.models import Line, Model, Reason
+from scs_build.recipes.models import LICENCE_REFERENCE, SHA256, Line, Model, Reason
 
-REFERENCE = r"^LicenseRef-[A-Za-z0-9.-]+$"
-SHA256 = r"^[0-9a-f]{64}$"
-Reference = Annotated[str, StringConstraints(pattern=REFERENCE)]
+Reference = Annotated[str, StringConstraints(pattern=LICENCE_REFERENCE)]
 Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
 
 FAMILIES = ("source", "distribution", "input")

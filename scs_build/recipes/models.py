@@ -28,6 +28,8 @@ SERIES = r"^\d{4}\.\d$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 PYTHON = r"^3\.\d+$"
 GLIBC = r"^2_\d+$"
+SHA256 = r"^[0-9a-f]{64}$"
+LICENCE_REFERENCE = r"^LicenseRef-[A-Za-z0-9.-]+$"
 
 # What the loader says about a value that does not match.
 PATTERN_MEANING = {
@@ -44,6 +46,8 @@ PATTERN_MEANING = {
     SERIES: 'a series such as "2026.1"',
     DATE: 'a date such as "2026-04-01"',
     PYTHON: 'a Python version such as "3.13"',
+    SHA256: "a sha256: 64 hexadecimal digits",
+    LICENCE_REFERENCE: "a name such as LicenseRef-public-domain",
     GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
 }
 
