@@ -110,7 +110,7 @@ class UnknownNameError(InputError):
 class PolicyError(InputError):
     """A policy (the rules of a check) is not valid."""
 
-    exit_code = 18
+    exit_code = 22
     meaning = "a policy is not valid"
 
 
