@@ -9,6 +9,7 @@ from scs_build.build.workshop import Workshop
 from scs_build.errors import Location, RecipeError
 from scs_build.oci.entry import Entry
 from scs_build.oci.layer import write_layer
+from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
 from scs_build.recipes.catalogue import Component
 from scs_build.recipes.models import User
@@ -16,33 +17,37 @@ from scs_build.recipes.models import User
 
 def run_files(shop: Workshop, step: Step) -> Record:
     """Write the layer of the recipe's own files."""
-    component = shop.component(step)
-    users = shop.graph.users(component.name)
-    entries = [*_files(shop, component), *_directories(component, users), *_links(component)]
+    entries = recipe_entries(shop.graph, shop.component(step))
     return layer_record(write_layer(shop.store, entries, shop.jobs))
 
 
-def _files(shop: Workshop, component: Component) -> Iterator[Entry]:
+def recipe_entries(graph: Graph, component: Component) -> list[Entry]:
+    """Return what a recipe itself brings into an image, templates rendered."""
+    users = graph.users(component.name)
+    return [*_files(graph, component), *_directories(component, users), *_links(component)]
+
+
+def _files(graph: Graph, component: Component) -> Iterator[Entry]:
     for file in component.recipe.files:
         content = component.file(file.source).read_bytes()
         if file.source.endswith(".j2"):
-            content = _rendered(shop, component, file.source, content)
+            content = _rendered(graph, component, file.source, content)
         yield Entry(file.path.lstrip("/"), "file", int(file.mode, 8), content=content)
 
 
-def _rendered(shop: Workshop, component: Component, source: str, content: bytes) -> bytes:
+def _rendered(graph: Graph, component: Component, source: str, content: bytes) -> bytes:
     """Render a template; it sees the series' name, the prefix and the users, and nothing of the machine."""
     from jinja2 import StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
 
-    series = shop.graph.series
+    series = graph.series
     environment = SandboxedEnvironment(
         undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
     values = {
         "series": series.name,
         "prefix": series.python.prefix,
-        "users": {name: user.uid for name, user in shop.graph.users(component.name).items()},
+        "users": {name: user.uid for name, user in graph.users(component.name).items()},
     }
     try:
         return environment.from_string(content.decode()).render(values).encode()

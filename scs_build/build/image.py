@@ -16,7 +16,7 @@ def run_image(shop: Workshop, step: Step) -> Record:
     """Write configuration and manifest of an image."""
     made = [(need, layer_of(shop.records[need.name])) for need in step.needs]
     layers = [layer for _, layer in made if layer is not None]
-    history = [f"scs-build {need.kind} of {need.subject}" for need, layer in made if layer is not None]
+    history = [layer_title(need) for need, layer in made if layer is not None]
     image = write_image(shop.store, configuration(shop, shop.component(step)), layers, history)
     blobs = [
         d.removeprefix("sha256:") for d in (image.digest, image.config_digest, *(x.digest for x in layers))
@@ -29,6 +29,11 @@ def run_image(shop: Workshop, step: Step) -> Record:
             {"digest": x.digest, "diff_id": x.diff_id, "bytes": x.size, "unpacked": x.files} for x in layers
         ],
     )
+
+
+def layer_title(step: Step) -> str:
+    """Return how the history of an image names the layer that a step wrote."""
+    return f"scs-build {step.kind} of {step.subject}"
 
 
 def configuration(shop: Workshop, component: Component) -> ImageConfig:

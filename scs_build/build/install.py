@@ -77,7 +77,7 @@ def run_scaffold(shop: Workshop, step: Step) -> Record:
 def run_install(shop: Workshop, step: Step) -> Record:
     """Install Debian packages by apt, on the tree of the step before, with the recipe's users there first."""
     users = {} if step.name.startswith("toolchain:") else shop.component(step).recipe.users
-    with shop.folder({deb_name(a): a for a in step.artefacts}, _databases(users)) as folder:
+    with shop.folder({deb_name(a): a for a in step.artefacts}, databases(users)) as folder:
         spec = StepSpec(
             name=step.name,
             argv=("/bin/sh", "-euc", INSTALL),
@@ -89,8 +89,8 @@ def run_install(shop: Workshop, step: Step) -> Record:
             return _keep(shop, step, changes)
 
 
-def _databases(users: dict[str, User]) -> dict[str, bytes]:
-    """Return the lines that the recipe's users add to the databases of users and groups."""
+def databases(users: dict[str, User]) -> dict[str, bytes]:
+    """Return the lines that these users of recipes have in the databases of users and groups."""
     if not users:
         return {}
     lines: dict[str, list[str]] = {"passwd": [], "group": [], "shadow": []}

@@ -14,6 +14,10 @@ from scs_build.oci.entry import Entry
 from scs_build.oci.layer import write_layer
 from scs_build.oci.tree import MergedTree, changes
 from scs_build.plan.step import Step
+from scs_build.store.store import Store
+
+# Where the status of each package lies in an image.
+STATUS = "var/lib/dpkg/status.d"
 
 
 def run_packages(shop: Workshop, step: Step) -> Record:
@@ -25,7 +29,7 @@ def run_packages(shop: Workshop, step: Step) -> Record:
     entries = dict(selection.entries)
     generated = _generated_paths(shop, step, selection)
     entries |= {entry.path: entry for entry in generated_entries(shop, tree, generated, "packages")}
-    entries |= {entry.path: entry for entry in status_entries(shop, step.artefacts)}
+    entries |= {entry.path: entry for a in step.artefacts for entry in status_entries(shop.store, a)}
     sources = [path for path in entries if path.startswith("usr/lib/python3") and path.endswith(".py")]
     with compile_sources(shop, step.name, stack, sources) as compiled:
         entries |= {path: pyc_entry(path, content) for path, content in compiled.items()}
@@ -60,13 +64,10 @@ def _brought_by(shop: Workshop, artefacts: Iterable[Artefact]) -> set[str]:
     return {member.path for artefact in artefacts for member in shop.members(artefact)}
 
 
-def status_entries(shop: Workshop, artefacts: Iterable[Artefact]) -> list[Entry]:
-    """Return the dpkg status of each package as a file of its own, so that layers stay independent."""
-    entries = [Entry(f"var/lib/dpkg/{name}", "dir", 0o755) for name in ("status.d",)]
-    for artefact in artefacts:
-        blob = shop.store.blob(artefact.sha256)
-        stanza = control(blob).strip().replace("\n", "\nStatus: install ok installed\n", 1) + "\n"
-        base = f"var/lib/dpkg/status.d/{artefact.name}"
-        entries.append(Entry(base, "file", 0o644, content=stanza.encode()))
-        entries.append(Entry(f"{base}.md5sums", "file", 0o644, content=md5sums(blob)))
-    return entries
+def status_entries(store: Store, artefact: Artefact) -> tuple[Entry, Entry]:
+    """Return the dpkg status of a package as files of its own, so that layers stay independent."""
+    blob = store.blob(artefact.sha256)
+    stanza = control(blob).strip().replace("\n", "\nStatus: install ok installed\n", 1) + "\n"
+    base = f"{STATUS}/{artefact.name}"
+    status = Entry(base, "file", 0o644, content=stanza.encode())
+    return status, Entry(f"{base}.md5sums", "file", 0o644, content=md5sums(blob))

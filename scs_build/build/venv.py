@@ -11,7 +11,7 @@ from scs_build.build.bytecode import bytecode_files
 from scs_build.build.pyc import compile_sources, pyc_entry
 from scs_build.build.records import Record, layer_record
 from scs_build.build.select import files_below, refuse
-from scs_build.build.wheel import file_name
+from scs_build.build.wheel import compiled_wheel, file_name
 from scs_build.build.workshop import Workshop
 from scs_build.canonical import sha256_file
 from scs_build.engines.spec import StepSpec
@@ -69,10 +69,7 @@ def _without_bytecode(shop: Workshop, entries: list[Entry], wheels: tuple[Artefa
 def _compiled(shop: Workshop, step: Step) -> Iterator[Artefact]:
     """Return the wheels that other steps compiled, as artefacts of this one."""
     for need in (need for need in step.needs if need.kind == "wheel"):
-        record, sdist = shop.records[need.name], need.artefacts[0]
-        sha256 = record["uses"]["blobs"][0]
-        size = shop.store.blob(sha256).stat().st_size
-        yield Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
+        yield compiled_wheel(shop.store, need, shop.records[need.name])
 
 
 def _entries(shop: Workshop, changes: Path, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:

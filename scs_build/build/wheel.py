@@ -8,6 +8,7 @@ from scs_build.engines.spec import StepSpec
 from scs_build.errors import StepError
 from scs_build.inputs.artefact import Artefact
 from scs_build.plan.step import Step
+from scs_build.store.store import Store
 
 BUILD = """
 uv="/step/uv --offline --no-config --no-cache --quiet"
@@ -52,6 +53,13 @@ def run_wheel(shop: Workshop, step: Step) -> Record:
                 raise StepError(f"{step.name} made {len(wheels)} wheels instead of one")
             name, sha256 = wheels[0].name, shop.store.add_file(wheels[0])
     return make_record(sha256, blobs=[sha256], wheel=name)
+
+
+def compiled_wheel(store: Store, step: Step, record: Record) -> Artefact:
+    """Return the wheel that a step compiled from its sdist as an artefact of the store."""
+    sdist, sha256 = step.artefacts[0], record["uses"]["blobs"][0]
+    size = store.blob(sha256).stat().st_size
+    return Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
 
 
 def file_name(artefact: Artefact) -> str:

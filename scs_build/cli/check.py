@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from scs_build.cli.common import evidence_of, graph_of, images_argument, manifest_of, names_of, output_option
+from scs_build.cli.common import (
+    evidence_of,
+    graph_of,
+    images_argument,
+    manifest_of,
+    names_of,
+    options_of,
+    output_option,
+)
 from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result, seconds, table
 
@@ -45,9 +53,10 @@ def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], ou
     """Check images against the contracts of this project, and write the evidence.
 
     Looks at images as they were built (`scs-build build` comes first); without IMAGE: at every image of the
-    series. `hardening` looks for what policy/hardening.yaml rules out in the bytes that are shipped; `smoke`
-    runs each image with nothing but what its recipe declares. What was found before is not looked for again
-    until image, recipe, policy or check change.
+    series. `attribution` explains every path, `sbom` composes the bill of materials, `licences` judges what
+    is in it by policy/licences.yaml, `hardening` looks for what policy/hardening.yaml rules out in the bytes
+    that are shipped, `smoke` runs each image with nothing but what its recipe declares. What was found before
+    is not looked for again until image, recipe, policy or check change.
 
     Each outcome is an in-toto statement about the digest of the image, put beside the images and into the
     manifest's index; `scs-build verify` checks them. A finding that the recipe accepts, with a reason under
@@ -121,11 +130,13 @@ def look(
 
 
 def run_all(session: Session, graph: Graph, names: tuple[str, ...], only: tuple[str, ...]) -> CheckRun:
-    """Run the checks of these names, else all, on images."""
+    """Run the checks of these names, else all, on images; what a collection took is brought back first."""
+    from scs_build.build.restore import restore
     from scs_build.evidence.checks import Context, make_checks
     from scs_build.evidence.runner import run_checks
 
     checks = make_checks(Context(graph, _runner(session, graph)), only)
+    restore(graph, session.store, names, options_of(session), session.progress)
     return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scs_build.cli.options import Session
     from scs_build.engines.spec import Engine
     from scs_build.engines.tools import ToolsTree
+    from scs_build.evidence.subject import Subject
     from scs_build.plan.graph import Graph
 
 
@@ -48,6 +49,21 @@ def names_of(session: Session, images: Sequence[str]) -> tuple[str, ...]:
     for name in images:
         session.catalogue.component(name)
     return tuple(name for name in every if name in images) if images else every
+
+
+def subject_of(session: Session, name: str) -> Subject:
+    """Return a built image under examination; what a collection took of its artefacts is brought back.
+
+    Raises `UnknownNameError` when the image is not built.
+    """
+    from scs_build.build.restore import restore
+    from scs_build.evidence.subject import Subject
+
+    session.catalogue.component(name)
+    graph = graph_of(session)
+    subject = Subject.of(graph, session.store, name, session.jobs)
+    restore(graph, session.store, [name], options_of(session), session.progress)
+    return subject
 
 
 def layout_of(output: Path) -> Path:

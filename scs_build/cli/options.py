@@ -6,7 +6,7 @@ import functools
 import os
 import platform as machine
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,6 +80,10 @@ class Session:
         from scs_build.recipes.site import load_site
 
         return load_site(self.site_option)
+
+    def of_series(self, series: str) -> Session:
+        """Return the same session for another series."""
+        return replace(self, series=series)
 
     @cached_property
     def progress(self) -> Progress:

@@ -6,7 +6,7 @@ import click
 
 from scs_build.cli.output import print_json
 
-DOCUMENTS = ("recipe", "series", "paths", "site", "hardening")
+DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "licences")
 
 
 @click.command()
@@ -15,7 +15,7 @@ def command(document: str) -> None:
     """Print the JSON schema of a file that people write.
 
     DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, or the
-    hardening policy.
+    hardening or the licence policy.
     """
     from scs_build.recipes.schema import schemas
 

@@ -28,10 +28,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found: `predicate` is the body of its attestation, the same for the same image."""
+    """What a check found: `predicate` is the body of its attestation, the same for the same image.
+
+    `blobs` are hashes of blobs of the store that the predicate names and that are to be kept with it.
+    """
 
     predicate: Mapping[str, Any]
     findings: tuple[Finding, ...] = field(default=())
+    blobs: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

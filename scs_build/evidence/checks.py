@@ -17,6 +17,9 @@ from scs_build.recipes.explain import allowed_hint
 # A module of the table has `make(context) -> Check`, and `rule_names(context)` where recipes can state
 # exceptions from its rules.
 CHECKS = {
+    "attribution": "scs_build.evidence.attribution",
+    "sbom": "scs_build.evidence.sbom",
+    "licences": "scs_build.evidence.licences",
     "hardening": "scs_build.evidence.hardening.check",
     "smoke": "scs_build.evidence.smoke",
 }

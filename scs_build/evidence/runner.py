@@ -212,7 +212,7 @@ def _keep(store: Store, task: _Task, outcome: Outcome, seconds: float) -> Verdic
         record = {
             "statement": f"sha256:{digits}",
             "findings": [finding.to_json() for finding in outcome.findings],
-            "uses": {"blobs": [digits], "trees": []},
+            "uses": {"blobs": [digits, *outcome.blobs], "trees": []},
         }
         store.put_record(task.key, record)
     return _verdict(task, f"sha256:{digits}", outcome.findings, seconds)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from scs_build.inputs.description import Description, Identity
+    from scs_build.recipes.models import PythonChannel, Series
 
 EntryType = Literal["file", "dir", "link", "hardlink", "char", "block", "fifo"]
 Role = Literal["image", "install", "build"]
@@ -74,3 +78,12 @@ class Input(Protocol):
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
         """Read the artefact's file and return every path that it brings."""
+
+    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member | None:
+        """Return a member as it lies in an image; None when this kind is never in an image as it is."""
+
+    def identity(self, artefact: Artefact, series: Series) -> Identity:
+        """Return the names by which the world knows the artefact and what it was made from; reads nothing."""
+
+    def describe(self, artefact: Artefact, path: Path) -> Description:
+        """Read the artefact's file and return what it says about itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ from scs_build.canonical import sha256_file
 from scs_build.errors import FetchError, RecipeError
 from scs_build.inputs.archive import tar_members
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.locking import Context, Request
+from scs_build.inputs.purl import package_url
 from scs_build.inputs.python.distributions import zip_members
 from scs_build.web import new_session, reason_of
 
 if TYPE_CHECKING:
-    from scs_build.recipes.models import Artifact
+    from scs_build.recipes.models import Artifact, PythonChannel, Series
     from scs_build.recipes.site import Site
 
 TIMEOUT = (10, 120)
@@ -44,6 +47,25 @@ class UrlInput:
         else:
             name = artefact.data["url"].rpartition("/")[2]
             yield Member(name, "file", 0o644, size=artefact.size, sha256=sha256_file(path))
+
+    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member:  # noqa: ARG002
+        """Return the member below the path that the recipe states."""
+        return replace(member, path=f"{artefact.data['path'].strip('/')}/{member.path}")
+
+    def identity(self, artefact: Artefact, series: Series) -> Identity:  # noqa: ARG002
+        """Return the input's names; what has no index of packages is known by where it came from."""
+        purl = package_url(
+            "generic",
+            artefact.name,
+            artefact.version,
+            checksum=f"sha256:{artefact.sha256}",
+            download_url=str(artefact.data["url"]),
+        )
+        return Identity(purl, "input", artefact.name)
+
+    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
+        """Return where it came from: a file says nothing more about itself."""
+        return Description(homepage=str(artefact.data["url"]))
 
 
 class UrlLocker:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scs_build.errors import FormatError, Location, LockError
+from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.models import FORMAT, Lock
 
@@ -42,10 +43,7 @@ def write_lock(path: Path, lock: Lock) -> bool:
     data = _dump(lock.image, lock.series, platforms)
     if path.exists() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, data)
     return True
 
 
@@ -124,6 +122,13 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
         what = f"artefact {number + 1} is not valid: {reason}"
         raise LockError(what, where=_line_of(path, number), solution=AGAIN) from error
     return artefact
+
+
+def line_of(path: Path, artefact: Artefact) -> int | None:
+    """Return the line of a lock file on which an artefact stands, counted from 1."""
+    role = f'"role": {json.dumps(artefact.role)}'
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return next((number for number, text in lines if artefact.sha256 in text and role in text), None)
 
 
 def _line_of(path: Path, number: int) -> Location:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from scs_build.build.build import BuiltImage
 from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
+from scs_build.files import write_whole
 from scs_build.locks.files import lock_path
 from scs_build.plan.graph import Graph
 from scs_build.recipes.models import NAME
@@ -101,10 +102,9 @@ def _image(graph: Graph, image: BuiltImage) -> ManifestImage:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest so that a reader sees the old or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
-    part.replace(path)
+    write_whole(
+        path, (json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
+    )
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -89,15 +89,15 @@ def make_plan(graph: Graph, store: Store, names: Sequence[str]) -> Plan:
 def _plan_image(graph: Graph, store: Store, name: str) -> PlannedImage:
     step = graph.image(name)
     missing: dict[str, Step] = {}
-    _missing(store, step, missing)
+    missing_steps(store, step, missing)
     planned = tuple(PlannedStep(s, tuple(reasons_for(store, graph.series.name, s))) for s in missing.values())
     return PlannedImage(name, graph.catalogue.component(name).recipe.kind, step, planned)
 
 
-def _missing(store: Store, step: Step, missing: dict[str, Step]) -> None:
+def missing_steps(store: Store, step: Step, missing: dict[str, Step]) -> None:
     """Collect, dependencies first, the steps without a result that `step` would wait for."""
     if step.name in missing or result_of(store, step) is not None:
         return
     for other in (*step.needs, *step.runs_on):
-        _missing(store, other, missing)
+        missing_steps(store, other, missing)
     missing[step.name] = step

@@ -40,6 +40,8 @@ GLIBC = r"^2_\d+$"
 # A domain, an address of four numbers or an IPv6 address in brackets; then, where not the usual one, a port.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 REGISTRY = rf"^({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?$"
+SHA256 = r"^[0-9a-f]{64}$"
+LICENCE_REFERENCE = r"^LicenseRef-[A-Za-z0-9.-]+$"
 
 # What the loader says about a value that does not match.
 PATTERN_MEANING = {
@@ -56,6 +58,8 @@ PATTERN_MEANING = {
     SERIES: 'a series such as "2026.1"',
     DATE: 'a date such as "2026-04-01"',
     PYTHON: 'a Python version such as "3.13"',
+    SHA256: "a sha256: 64 hexadecimal digits",
+    LICENCE_REFERENCE: "a name such as LicenseRef-public-domain",
     GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
     REGISTRY: "the host of a registry, with the port where it has its own (registry.example.org:5000)",
 }

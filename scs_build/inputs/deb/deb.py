@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import clean, tar_members
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.deb.mirrors import archive_of, mirrors
+from scs_build.inputs.description import Description, Identity, Origin
+from scs_build.inputs.purl import package_url
 
 if TYPE_CHECKING:
     import tarfile
 
+    from scs_build.recipes.models import PythonChannel, Series
     from scs_build.recipes.site import Site
 
 
@@ -31,8 +35,36 @@ class DebInput:
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
         """Yield every path of the package's data archive."""
-        with _open(path, "data") as archive:
+        with opened(path, "data") as archive:
             yield from tar_members(archive)
+
+    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member:  # noqa: ARG002
+        """Return the member: a package is unpacked onto the root."""
+        return member
+
+    def identity(self, artefact: Artefact, series: Series) -> Identity:
+        """Return the package's names; it was made from its source package."""
+        release, data = series.debian.release, artefact.data
+        url = partial(package_url, "deb", namespace="debian", distro=release)
+        name, version = data["source"], data["source_version"]
+        origin = Origin(name, version, url(name=name, version=version, arch="source"))
+        purl = url(name=artefact.name, version=artefact.version, arch=data["architecture"])
+        return Identity(purl, "source", name, origin)
+
+    def describe(self, artefact: Artefact, path: Path) -> Description:
+        """Return what the control paragraph and the copyright file say."""
+        from debian.deb822 import Deb822
+
+        from scs_build.inputs.deb.copyright import licence_text, read_copyright, referred, statements
+
+        fields = Deb822(control(path))
+        content, other = read_copyright(path, artefact.name)
+        summary = fields.get("Description", "").partition("\n")[0]
+        homepage = fields.get("Homepage", "")
+        if content is None:
+            return Description(summary, homepage, texts_of=other)
+        text = licence_text(artefact.name, content)
+        return Description(summary, homepage, statements(content), (text,), refers=referred(content))
 
 
 def control(path: Path) -> str:
@@ -56,7 +88,7 @@ def extract(path: Path, into: Path) -> None:
     import tarfile
 
     root, safe = into.resolve(), set[Path]()
-    with _open(path, "data") as archive:
+    with opened(path, "data") as archive:
         # Owners and modes are the package's; Python 3.11.2, that of Debian 12, has no filters yet.
         archive.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
         for info in archive:
@@ -76,7 +108,7 @@ def extract(path: Path, into: Path) -> None:
 
 
 def _control_member(path: Path, name: str) -> bytes | None:
-    with _open(path, "control") as archive:
+    with opened(path, "control") as archive:
         for info in archive:
             stream = archive.extractfile(info) if clean(info.name) == name else None
             if stream:
@@ -85,7 +117,7 @@ def _control_member(path: Path, name: str) -> bytes | None:
 
 
 @contextmanager
-def _open(path: Path, part: str) -> Iterator[tarfile.TarFile]:
+def opened(path: Path, part: str) -> Iterator[tarfile.TarFile]:
     """Open the data or control archive of a package; raises `IntegrityError` where it is not one."""
     import tarfile
 

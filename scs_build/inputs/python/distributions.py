@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import clean, tar_members
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.description import Description, Identity
+from scs_build.inputs.purl import package_url
+from scs_build.inputs.python.installed import installed
 
 if TYPE_CHECKING:
+    from scs_build.recipes.models import PythonChannel, Series
     from scs_build.recipes.site import Site
 
 
@@ -24,6 +28,11 @@ class _Distribution:
 
         return file_urls(indices(site), artefact.name, artefact.sha256)
 
+    def identity(self, artefact: Artefact, series: Series) -> Identity:  # noqa: ARG002
+        """Return the distribution's names."""
+        purl = package_url("pypi", artefact.name, artefact.version)
+        return Identity(purl, "distribution", artefact.name)
+
 
 class WheelInput(_Distribution):
     """Built distributions."""
@@ -33,6 +42,16 @@ class WheelInput(_Distribution):
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
         """Yield the files of the archive as they are in it, `*.data/` included."""
         return zip_members(path)
+
+    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member:
+        """Return the member where and how the virtual environment of an image has it."""
+        return installed(member, artefact.name, python)
+
+    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
+        """Return what the wheel's metadata says."""
+        from scs_build.inputs.python.metadata import describe_wheel
+
+        return describe_wheel(path)
 
 
 class SdistInput(_Distribution):
@@ -53,6 +72,13 @@ class SdistInput(_Distribution):
                 yield from tar_members(archive)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
+
+    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> None:
+        """Return nothing: what is compiled from it is a wheel."""
+
+    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
+        """Return nothing: the wheel that is compiled from it speaks."""
+        return Description()
 
 
 def zip_members(path: Path) -> Iterator[Member]:

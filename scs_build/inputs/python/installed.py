@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from scs_build.inputs.artefact import Member
 from scs_build.recipes.models import PythonChannel
 
 
@@ -20,11 +21,27 @@ class Environment:
         prefix = python.prefix.lstrip("/")
         return cls(prefix, f"{prefix}/lib/python{python.version}/site-packages")
 
-    def place(self, member: str) -> str:
+    def place(self, member: str, distribution: str = "") -> str:
         """Return where a member of a wheel lies once installed (binary distribution format, `.data/`)."""
         top, _, rest = member.partition("/")
         if not top.endswith(".data"):
             return f"{self.site_packages}/{member}"
         scheme, _, rest = rest.partition("/")
-        folder = {"scripts": f"{self.prefix}/bin", "data": self.prefix}.get(scheme, self.site_packages)
-        return f"{folder}/{rest}"
+        python = self.site_packages.split("/")[-2]
+        folders = {
+            "scripts": f"{self.prefix}/bin",
+            "data": self.prefix,
+            "headers": f"{self.prefix}/include/site/{python}/{distribution}",
+        }
+        return f"{folders.get(scheme, self.site_packages)}/{rest}"
+
+
+def installed(member: Member, distribution: str, channel: PythonChannel) -> Member:
+    """Return a member of a wheel as it lies in the virtual environment of an image.
+
+    Wheels come from many umasks: a file is executable, then for everybody, or it is not.
+    """
+    environment = Environment.of(channel)
+    path = environment.place(member.path, distribution)
+    executable = path.startswith(f"{environment.prefix}/bin/") or member.mode & 0o111
+    return replace(member, path=path, mode=0o755 if executable else 0o644)

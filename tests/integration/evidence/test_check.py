@@ -17,7 +17,7 @@ from tests.integration.build import parts
 from tests.integration.conftest import ROOT
 
 IMAGES = ["debian", "python", "keystone", "mariadb", "memcached"]
-CHECKS = {"hardening", "smoke"}
+CHECKS = {"attribution", "sbom", "licences", "hardening", "smoke"}
 
 
 @pytest.fixture(scope="module")

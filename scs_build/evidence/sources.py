@@ -1,0 +1,130 @@
+"""What an image is made of, from its locks alone: each artefact, whose lock names it, what it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+
+from scs_build.build.members import held, members_of
+from scs_build.build.packages import status_entries
+from scs_build.build.wheel import compiled_wheel
+from scs_build.canonical import sha256_bytes
+from scs_build.errors import Location, StoreError
+from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.description import Description, Identity
+from scs_build.inputs.kinds import INPUTS
+from scs_build.locks.files import line_of, lock_path
+from scs_build.oci.entry import Entry
+from scs_build.plan.graph import Graph
+from scs_build.plan.history import result_of
+from scs_build.store.facts import remembered
+from scs_build.store.store import Store
+
+# Raised by whatever changes what is remembered of an artefact.
+DESCRIPTION_FORMAT = 2
+STATUS_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """An artefact that an image keeps: the line of the lock of `image`, and what of it was installed.
+
+    `built` is the artefact itself, or the wheel that was compiled from it.
+    """
+
+    image: str
+    artefact: Artefact
+    built: Artefact
+
+    @property
+    def id(self) -> str:
+        """Kind and name of what was installed."""
+        return self.built.id
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it was compiled for the image."""
+        return self.built is not self.artefact
+
+    def where(self, graph: Graph) -> Location:
+        """Return the line of the lock."""
+        path = lock_path(graph.catalogue.component(self.image).folder, graph.series.name)
+        shown = path.relative_to(graph.catalogue.root).as_posix()
+        return Location(shown, line_of(path, self.artefact))
+
+    def identity(self, graph: Graph) -> Identity:
+        """Return the names by which the world knows it."""
+        return INPUTS[self.built.kind].identity(self.built, graph.series)
+
+
+def sources_of(graph: Graph, store: Store, name: str) -> tuple[Source, ...]:
+    """Return every artefact that an image keeps, lowest lock first.
+
+    Raises `StoreError` where a wheel that was compiled is no longer in the store.
+    """
+    steps = graph.image(name).closure().values()
+    wheels = {step.artefacts[0].sha256: step for step in steps if step.kind == "wheel"}
+    found = []
+    for component in graph.lineage(name):
+        for artefact in graph.lock(component.name).artefacts:
+            if artefact.role != "image":
+                continue
+            built = artefact
+            if step := wheels.get(artefact.sha256):
+                record = result_of(store, step)
+                if record is None:
+                    raise StoreError(
+                        f"the wheel of {artefact.name} {artefact.version} is no longer in the store",
+                        solution="run the command without --offline: it is compiled again",
+                    )
+                built = compiled_wheel(store, step, record)
+            found.append(Source(component.name, artefact, built))
+    return tuple(found)
+
+
+def described(store: Store, source: Source) -> Description:
+    """Return what an artefact says about itself, read once."""
+    built = source.built
+    what = {"description": built.sha256, "kind": built.kind, "format": DESCRIPTION_FORMAT}
+    kind = INPUTS[built.kind]
+    found = remembered(store, what, lambda: kind.describe(built, held(store, built)).to_json())
+    return Description.from_json(found)
+
+
+def placed(graph: Graph, store: Store, source: Source) -> Iterator[Member]:
+    """Yield what an artefact brings as it lies in an image; hard links have the hash of their content."""
+    members = members_of(store, source.built)
+    hashes = {member.path: member.sha256 for member in members}
+    kind, python = INPUTS[source.built.kind], graph.series.python
+    for member in members:
+        whole = replace(member, sha256=hashes.get(member.link, "")) if member.type == "hardlink" else member
+        found = kind.placed(source.built, whole, python)
+        if found is not None:
+            yield found
+
+
+def placed_path(graph: Graph, source: Source, path: str) -> str:
+    """Return where a member of an artefact lies in an image; paths have no leading slash."""
+    member = INPUTS[source.built.kind].placed(source.built, Member(path, "file", 0o644), graph.series.python)
+    return member.path if member else path
+
+
+def status_of(store: Store, source: Source) -> tuple[Member, ...]:
+    """Return the files with the status that an image keeps of a Debian package; none of other kinds."""
+    if source.built.kind != "deb":
+        return ()
+    what = {"status": source.built.sha256, "name": source.built.name, "format": STATUS_FORMAT}
+
+    def read() -> list[object]:
+        held(store, source.built)
+        return [astuple(member_of(entry)) for entry in status_entries(store, source.built)]
+
+    return tuple(Member(*fields) for fields in remembered(store, what, read))
+
+
+def member_of(entry: Entry) -> Member:
+    """Return an entry of a layer, whose content is at hand, as what must be found in the image."""
+    assert isinstance(entry.content, bytes)
+    sha256 = sha256_bytes(entry.content) if entry.type == "file" else ""
+    size = len(entry.content)
+    return Member(entry.path, entry.type, entry.mode, entry.uid, entry.gid, size, sha256, entry.link)
