@@ -86,7 +86,7 @@ def compose(subject: Subject, patches: Mapping[str, Sequence[Patch]] | None = No
     licences = licences_of(load_policy(graph.catalogue.root), tuple(pieces.values()))
     edges, layers = _edges(subject, pieces), layers_of(subject)
     for piece in pieces.values():
-        if piece.path:
+        if piece.bundled:
             edges.needs.setdefault(piece.source.id, set()).add(piece.id)
     parts = tuple(
         Part(
@@ -107,14 +107,14 @@ def compose(subject: Subject, patches: Mapping[str, Sequence[Patch]] | None = No
 def ref_of(piece: Piece) -> str:
     """Return how a bill names what the image is made of."""
     purl = piece.identity.purl
-    return f"{piece.source.built.name}/{purl}" if piece.path else purl
+    return f"{piece.source.built.name}/{purl}" if piece.bundled else purl
 
 
 def _edges(subject: Subject, pieces: Mapping[str, Piece]) -> Edges:
     """Return who needs whom among the artefacts, by `Source.id`."""
     graph = subject.graph
     lineage = graph.lineage(subject.name)
-    own = [piece for piece in pieces.values() if not piece.path]
+    own = [piece for piece in pieces.values() if not piece.bundled]
     debs = [piece.artefact for piece in own if piece.artefact.kind == "deb"]
     aside = [a for c in lineage for a in graph.lock(c.name).of_kind("deb") if a.role != "image"]
     without = {name for component in lineage for name in component.recipe.debian.without}

@@ -98,7 +98,7 @@ def _component(part: Part) -> Component:
         description=piece.description.summary or None,
         purl=PackageURL.from_string(piece.identity.purl),
         # What is bundled in an artefact has no hash of its own.
-        hashes=[] if piece.path else [_sha256(piece.artefact.sha256)],
+        hashes=[] if piece.bundled else [_sha256(piece.artefact.sha256)],
         licenses=[LicenseExpression(licence.expression, acknowledgement=acknowledged[licence.basis])]
         if licence.expression
         else (),
@@ -122,8 +122,9 @@ def _properties(part: Part) -> Iterator[Property]:
     kind = identity.purl.removeprefix("pkg:").partition("/")[0]
     values = {
         f"{OURS}lock": source.image,
-        f"{OURS}bundled-in": f"{source.built.name} {source.built.version}" if part.piece.path else "",
-        f"{TRIVY}FilePath": part.piece.path,
+        f"{OURS}bundled-in": f"{source.built.name} {source.built.version}" if part.piece.bundled else "",
+        # Debian packages are known by their status, which has no member of the package.
+        f"{TRIVY}FilePath": "" if kind == "deb" else part.piece.path,
         f"{TRIVY}LayerDiffID": part.layer,
         f"{TRIVY}PkgType": TYPES.get(kind, ""),
     }
@@ -161,7 +162,7 @@ def _pedigree(part: Part) -> Pedigree | None:
                 purl=PackageURL.from_string(origin.purl),
             )
         )  # fmt: skip
-    if piece.source.compiled and not piece.path:
+    if piece.source.compiled and not piece.bundled:
         locked = piece.source.artefact
         ancestors.append(
             Component(

@@ -58,7 +58,7 @@ class Vocabulary:
 
 def licences_of(policy: Policy, pieces: Sequence[Piece]) -> dict[str, Licence]:
     """Return the licence of everything that an image is made of, by `Piece.id`."""
-    by_name = {(piece.artefact.kind, piece.artefact.name): piece for piece in pieces if not piece.path}
+    by_name = {(piece.artefact.kind, piece.artefact.name): piece for piece in pieces if not piece.bundled}
     return {
         piece.id: licence_of(piece.artefact, piece.identity, _with_texts(piece, by_name), policy)
         for piece in pieces

@@ -62,7 +62,7 @@ def _pieces(subject: Subject) -> tuple[Piece, ...]:
 
 def _judged(subject: Subject, policy: Policy, piece: Piece, licence: Licence) -> Iterator[Finding]:
     """Find what is wrong with the licence of one artefact."""
-    path = next(iter(_text_paths(subject, piece, licence)), "")
+    path = next(iter(_text_paths(subject, piece, licence)), _said_in(piece))
     if not licence.expression:
         yield Finding("unknown", path, _unknown(policy, piece, licence))
     elif wrong := unfree(licence.expression, (*policy.model.free, *policy.own), policy.model.exceptions):
@@ -88,10 +88,12 @@ def _texts(subject: Subject, policy: Policy, piece: Piece, licence: Licence) -> 
     if not _brings_none(subject, policy, licence):
         for index, _ in excuses:
             where = policy.where("without_text", index)
-            yield Finding("stale", "", f"{where} is not needed: the text of {piece.title} is in the image")
+            yield Finding(
+                "stale", _said_in(piece), f"{where} is not needed: the text of {piece.title} is in the image"
+            )
     else:
         reason = excuses[0][1].reason if excuses else ""
-        yield Finding("no-text", "", f"{piece.title} brings no licence text", reason)
+        yield Finding("no-text", _said_in(piece), f"{piece.title} brings no licence text", reason)
 
 
 def _brings_none(subject: Subject, policy: Policy, licence: Licence) -> bool:
@@ -118,6 +120,11 @@ def _is_there(subject: Subject, path: str) -> bool:
     """Tell whether a path leads to a file of the image, links followed."""
     found = subject.items.get(real_path(subject.items, path.lstrip("/"))) if path else None
     return found is not None and found.type in ("file", "hardlink")
+
+
+def _said_in(piece: Piece) -> str:
+    """Return where the image has what the artefact says about itself."""
+    return f"/{piece.path}" if piece.path else ""
 
 
 def _text_paths(subject: Subject, piece: Piece, licence: Licence) -> list[str]:

@@ -70,7 +70,7 @@ def _inventory(bill: Bill) -> Iterator[Finding]:
     listed = {
         (part.piece.artefact.kind, part.piece.artefact.name, part.piece.artefact.version)
         for part in bill.parts
-        if not part.piece.path and part.piece.artefact.kind in ("deb", "wheel")
+        if not part.piece.bundled and part.piece.artefact.kind in ("deb", "wheel")
     }
     seen = dict(_installed(bill))
     debs = {(kind, name): number for kind, name, number in listed if kind == "deb"}

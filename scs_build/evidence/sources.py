@@ -21,7 +21,7 @@ from scs_build.store.facts import remembered
 from scs_build.store.store import Store
 
 # Raised by whatever changes what is remembered of an artefact.
-DESCRIPTION_FORMAT = 2
+DESCRIPTION_FORMAT = 3
 STATUS_FORMAT = 1
 
 

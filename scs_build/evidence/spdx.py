@@ -54,7 +54,7 @@ def _part(part: Part) -> dict[str, Any]:
     """Return one thing that the image is made of as a package."""
     piece, licence, origin = part.piece, part.licence, part.piece.identity.origin
     package = _package(piece.artefact, piece.identity.purl, part.ref)
-    if piece.path:
+    if piece.bundled:
         del package["checksums"]  # what is bundled in an artefact has no hash of its own
         package["sourceInfo"] = f"bundled in: {piece.source.built.name} {piece.source.built.version}"
     elif origin:

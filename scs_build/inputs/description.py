@@ -29,7 +29,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Description:
-    """What reading an artefact shows.
+    """What reading an artefact shows; `path` is the member that says it, empty where there is none.
 
     `texts_of` names another artefact of the same kind that holds the licence texts of this one.
     `refers` are absolute paths that the texts point to. `needs` are dependencies where the lock does not
@@ -46,6 +46,7 @@ class Description:
     needs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     bundled: tuple[Bundled, ...] = ()
+    path: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the description as plain values; `from_json` reads them."""
@@ -66,11 +67,10 @@ class Description:
 
 @dataclass(frozen=True)
 class Bundled:
-    """An artefact inside of another one: where its metadata lies among the members, and what they say."""
+    """An artefact inside of another one, and what its metadata there says."""
 
     name: str
     version: str
-    path: str
     description: Description
 
 

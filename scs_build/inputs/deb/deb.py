@@ -64,7 +64,9 @@ class DebInput:
         if content is None:
             return Description(summary, homepage, texts_of=other)
         text = licence_text(artefact.name, content)
-        return Description(summary, homepage, statements(content), (text,), refers=referred(content))
+        return Description(
+            summary, homepage, statements(content), (text,), refers=referred(content), path=text.path
+        )
 
 
 def control(path: Path) -> str:

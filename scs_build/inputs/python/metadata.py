@@ -44,7 +44,7 @@ def _depth(name: str) -> tuple[int, str]:
 
 def _bundled(archive: zipfile.ZipFile, metadata: str) -> Bundled:
     name, version, description = _described(archive, metadata)
-    return Bundled(name, version, metadata, description)
+    return Bundled(name, version, description)
 
 
 def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Description]:
@@ -63,6 +63,7 @@ def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Descr
         texts=tuple(Text(name, sha256_bytes(archive.read(name))) for name in sorted(texts)),
         needs=tuple(raw.get("requires_dist", [])),
         programs=_programs(archive, f"{folder}entry_points.txt"),
+        path=metadata,
     )
     return canonicalize_name(raw["name"]), raw["version"], description
 

@@ -104,6 +104,7 @@ def test_an_artefact_without_a_text_is_found_and_can_be_excused(made: Made) -> N
     del made.app["app-1.0.dist-info/licenses/LICENSE"]
     (finding,) = found(made)
     assert (finding.rule, finding.accepted) == ("no-text", "")
+    assert finding.path == f"/{SITE}/app-1.0.dist-info/METADATA"
     assert finding.text == "app 1.0 (locked by app) brings no licence text"
     excuse = "without_text: [{distribution: app, versions: ==1.0, reason: its makers ship none}]\n"
     made.policy += excuse

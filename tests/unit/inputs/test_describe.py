@@ -116,7 +116,11 @@ def test_what_is_bundled_is_described_too(tmp_path: Path) -> None:
         "a-1.dist-info/METADATA": metadata("a", "1"),
     })  # fmt: skip
     (inner,) = describe(tmp_path, "wheel", "a", content).bundled
-    assert (inner.name, inner.version, inner.path) == ("b-c", "2", "a/_vendor/B_c-2.dist-info/METADATA")
+    assert (inner.name, inner.version, inner.description.path) == (
+        "b-c",
+        "2",
+        "a/_vendor/B_c-2.dist-info/METADATA",
+    )
     assert inner.description.statements == (Statement("field", "MIT"),)
 
 
