@@ -69,7 +69,9 @@ def _judged(subject: Subject, policy: Policy, piece: Piece, licence: Licence) ->
         text = f"{piece.title} has {licence.expression}: {FILE} does not say that {', '.join(wrong)} is free"
         yield Finding("not-free", path, text)
     for pointer in licence.needless:
-        text = f"{policy.where(*pointer)} is not needed for {piece.title}: it says so itself, or not at all"
+        text = (
+            f"{policy.where(*pointer)} is not needed: an earlier entry counts, or {piece.title} says no such"
+        )
         yield Finding("stale", path, text)
     yield from _texts(subject, policy, piece, licence)
 
