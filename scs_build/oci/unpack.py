@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scs_build.errors import Location, VerificationError
+from scs_build.inside import resolve
 from scs_build.oci.entry import Layer
-from scs_build.oci.inside import resolve
 from scs_build.oci.order import WHITEOUT
 from scs_build.oci.overlay import read_link
 from scs_build.store.store import Store
