@@ -133,6 +133,7 @@ def _check_contents(component: Component) -> None:
         if path in seen:
             raise component.error(f"links: `{path}` is there twice", "links", path, key=True)
         seen.add(path)
+    _check_inputs(component, seen)
     for index, file in enumerate(component.recipe.files):
         component.file(file.source)
         if file.path in seen:
@@ -140,3 +141,15 @@ def _check_contents(component: Component) -> None:
         seen.add(file.path)
     if component.recipe.groups and component.recipe.kind != "tools":
         raise component.error("groups: only recipes of kind tools have groups", "groups", key=True)
+
+
+def _check_inputs(component: Component, seen: set[str]) -> None:
+    names: set[str] = set()
+    for index, item in enumerate(component.recipe.inputs):
+        if item.name in names:
+            raise component.error(f"inputs[{index}]: `{item.name}` is there twice", "inputs", index, "name")
+        if not item.unpack and item.path in seen:
+            raise component.error(f"inputs[{index}]: `{item.path}` is there twice", "inputs", index, "path")
+        names.add(item.name)
+        if not item.unpack:  # several trees may lie in one folder
+            seen.add(item.path)
