@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
-from scs_build.inputs.kinds import lockers
-from scs_build.inputs.locking import Context
-from scs_build.locks.files import lock_path, read_lock
+from scs_build.inputs.kinds import INPUTS, lockers
+from scs_build.inputs.locking import Context, Finding, Request
+from scs_build.locks.files import artefact_rows, lock_path, read_lock
 from scs_build.locks.requests import request_for
 from scs_build.progress import Silent
 from scs_build.recipes.site import Site
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> list[str]:
-    """Return what is wrong with an image's lock, one sentence each; nothing when it fits.
+    """Return what is wrong with an image's lock, one sentence each after its place; nothing when it fits.
 
     A lock that is missing or not valid, also one of an image below, raises `LockError`.
     """
@@ -31,4 +33,28 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
         return read_lock(lock_path(catalogue.component(image).folder, series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
-    return [finding for locker in lockers(context) for finding in locker.check(request)]
+    path = lock_path(catalogue.component(name).folder, series)
+    shown = path.relative_to(catalogue.root)
+    rows = artefact_rows(path, platform)
+    findings = list(_incomplete(request.locked))
+    if not findings:
+        findings = [finding for locker in lockers(context) for finding in locker.check(request)]
+    return [f"{_place(shown, finding, request, rows)}: {finding.reason}" for finding in findings]
+
+
+def _incomplete(lines: tuple[Artefact, ...]) -> Iterator[Finding]:
+    """Yield the lines that cannot be understood at all."""
+    for line in lines:
+        kind = INPUTS.get(line.kind)
+        if kind is None:
+            yield Finding(f"{line.name}: there is no kind of input `{line.kind}`", line)
+            continue
+        for field in kind.fields:
+            if not isinstance(line.data.get(field), str):
+                yield Finding(f"{line.name}: the field `{field}` is missing, or not a text", line)
+
+
+def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:
+    """Return where the line at fault stands, if it is one line and the file has one per artefact."""
+    number = next((n for n, line in enumerate(request.locked) if line is finding.line), len(rows))
+    return Location(str(shown), rows[number] if number < len(rows) else None)

@@ -31,8 +31,14 @@ def read_lock(path: Path, platform: str) -> Lock:
     if platform not in platforms:
         where, solution = Location(str(path)), "lock it with `scs-build lock --platform`"
         raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
-    artefacts = tuple(_artefact(path, number, line) for number, line in enumerate(platforms[platform]))
+    numbered = enumerate(platforms[platform])
+    artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
     return Lock(document["image"], document["series"], platform, artefacts)
+
+
+def has_lock(path: Path, platform: str) -> bool:
+    """Tell whether the file is there and holds a lock for the platform; raises as `read_lock` does."""
+    return path.exists() and platform in _load(path)["platforms"]
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
@@ -108,7 +114,7 @@ def _problem(document: Any) -> str:
     return f"`{bad[0]}` is not a list" if bad else ""
 
 
-def _artefact(path: Path, number: int, line: Any) -> Artefact:
+def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
     try:
         artefact = Artefact.from_json(line)
         # Joined, as that is the quickest way to see that all of them are texts.
@@ -121,12 +127,21 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
             raise ValueError(f"role {artefact.role!r} is not known")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        rows = artefact_rows(path, platform)
+        where = Location(str(path), rows[number] if number < len(rows) else None)
         what = f"artefact {number + 1} is not valid: {reason}"
-        raise LockError(what, where=_line_of(path, number), solution=AGAIN) from error
+        raise LockError(what, where=where, solution=AGAIN) from error
     return artefact
 
 
-def _line_of(path: Path, number: int) -> Location:
-    """Return the place of the artefact, where the file still has one per line."""
-    rows = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("  ")]
-    return Location(str(path), rows[number] if number < len(rows) else None)
+def artefact_rows(path: Path, platform: str) -> list[int]:
+    """Return the line of each artefact of a platform, from 1; none where the file was laid out anew."""
+    rows, inside = [], False
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if text.startswith("  ") and inside:
+            rows.append(number)
+        elif text.rstrip().endswith("["):
+            inside = text.rstrip().endswith(f"{json.dumps(platform)}: [")
+        else:
+            inside = False
+    return rows

@@ -47,7 +47,7 @@ class Registry(Model):
 
 
 class Site(Model):
-    """Mirrors, indices (tried in order: all of one kind hold the same), registries. Empty: tools' defaults."""
+    """Mirrors and indices, tried in order: all of one kind hold the same; registries. Empty: the defaults."""
 
     format: Literal[1] = Field(1, description="version of this file format")
     debian: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian mirrors")
