@@ -73,6 +73,8 @@ class DebLocker:
 
     def _solve(self, request: Request, names: Iterable[str], installed: Iterable[Package]) -> list[Package]:
         names, installed = tuple(names), tuple(installed)
+        if not names:  # no index has to be asked
+            return []
         fixed = {n: p.version for n, p in _packages(request.base, request.parents, request.builders).items()}
         own = {} if request.upgrade else _packages(request.locked)
         freed = {package.source for package in own.values() if package.name in request.free}
