@@ -16,10 +16,14 @@ _T = TypeVar("_T")
 class Fallback:
     """Base URLs of mirrors, best first; those of one call agree on which of them are down."""
 
-    def __init__(self, what: str, urls: Iterable[str], progress: Progress) -> None:
+    def __init__(
+        self, what: str, urls: Iterable[str], progress: Progress, leave: Callable[[str], object] = str
+    ) -> None:
+        """`leave` is told each URL that is left out."""
         self._what = what
         self._urls = list(urls)
         self._progress = progress
+        self._leave = leave
 
     def ask(self, question: Callable[[str], _T]) -> _T:
         """Return the answer of the first mirror for which `question` raises no `FetchError`."""
@@ -31,7 +35,7 @@ class Fallback:
                     raise
                 down, following = self._urls[:2]
                 self._progress.say(f"{self._what} {down} is left out: {_last_line(error)}; now {following}")
-                self._urls.pop(0)
+                self._leave(self._urls.pop(0))
 
 
 def _last_line(error: FetchError) -> str:

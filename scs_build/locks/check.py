@@ -35,10 +35,10 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     request = request_for(catalogue, name, lines)
     path = lock_path(catalogue.component(name).folder, series)
     shown = path.relative_to(catalogue.root)
-    rows = artefact_rows(path, platform)
     findings = list(_incomplete(request.locked))
     if not findings:
         findings = [finding for locker in lockers(context) for finding in locker.check(request)]
+    rows = artefact_rows(path, platform) if findings else []
     return [f"{_place(shown, finding, request, rows)}: {finding.reason}" for finding in findings]
 
 
@@ -55,6 +55,6 @@ def _incomplete(lines: tuple[Artefact, ...]) -> Iterator[Finding]:
 
 
 def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:
-    """Return where the line at fault stands, if it is one line and the file has one per artefact."""
+    """Return where the line at fault stands, if it is one line."""
     number = next((n for n, line in enumerate(request.locked) if line is finding.line), len(rows))
     return Location(str(shown), rows[number] if number < len(rows) else None)

@@ -14,6 +14,8 @@ from scs_build.locks.models import FORMAT, Lock
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 AGAIN = "write it again with `scs-build lock`"
+GAP = re.compile(r"[\s,]*")
+DECODER = json.JSONDecoder()
 
 
 def lock_path(folder: Path, series: str) -> Path:
@@ -135,13 +137,12 @@ def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
 
 
 def artefact_rows(path: Path, platform: str) -> list[int]:
-    """Return the line of each artefact of a platform, from 1; none where the file was laid out anew."""
-    rows, inside = [], False
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if text.startswith("  ") and inside:
-            rows.append(number)
-        elif text.rstrip().endswith("["):
-            inside = text.rstrip().endswith(f"{json.dumps(platform)}: [")
-        else:
-            inside = False
+    """Return the line in which each artefact of a platform begins, from 1, however the file is laid out."""
+    text = path.read_text(encoding="utf-8")
+    begin = re.search(rf"{re.escape(json.dumps(platform))}\s*:\s*\[", text)
+    rows, at = [], GAP.match(text, begin.end() if begin else len(text))
+    while at and text[at.end() : at.end() + 1] not in ("", "]"):
+        rows.append(text.count("\n", 0, at.end()) + 1)
+        _, end = DECODER.raw_decode(text, at.end())
+        at = GAP.match(text, end)
     return rows

@@ -135,9 +135,7 @@ class AptState:
                 f"apt could not refresh or verify the package indices: {error.reason}",
                 solution="look at the mirrors of the site configuration and the clock of this machine",
             ) from error
-        for url in dict.fromkeys(
-            match["url"] for match in IGNORED.finditer(done.stdout.decode(errors="replace"))
-        ):
+        for url in dict.fromkeys(IGNORED.findall(done.stdout.decode(errors="replace"))):
             self._progress.say(f"the Debian mirror {url} did not deliver: apt went on with the next one")
         self._updated = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -13,9 +12,7 @@ from scs_build.errors import FetchError
 from scs_build.web import new_session, reason_of, shown
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-TIMEOUT = (10, 60)
-# Failed answers after which an index is asked last.
-LOST_INDEX = 2
+TIMEOUT = (10, 30)
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,8 @@ class IndexFile:
     yanked: bool = False
 
 
-_failures: Counter[str] = Counter()
+# Indices that failed, of which others are asked first from then on; and what indices said.
+_lost: set[str] = set()
 _pages: dict[tuple[str, str], tuple[IndexFile, ...]] = {}
 
 
@@ -41,7 +39,7 @@ def file_urls(indices: Sequence[str], project: str, sha256: str) -> Iterator[str
     raises `FetchError` when none did.
     """
     failures = []
-    for base in sorted(indices, key=lambda base: _failures[base] >= LOST_INDEX):
+    for base in sorted(indices, key=_lost.__contains__):
         try:
             yield from _urls_at(base, project, sha256)
         except OSError as error:  # what requests raises
@@ -64,9 +62,14 @@ def project_files(base: str, project: str, timeout: tuple[float, float] = TIMEOU
     try:
         _pages[base, project] = found = _ask(base, project, timeout)
     except OSError:
-        _failures[base] += 1
+        lose(base)
         raise
     return found
+
+
+def lose(base: str) -> None:
+    """Ask this index last from now on."""
+    _lost.add(base)
 
 
 def _ask(base: str, project: str, timeout: tuple[float, float]) -> tuple[IndexFile, ...]:

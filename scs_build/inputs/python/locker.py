@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import FetchError, ResolutionError
@@ -14,7 +15,7 @@ from scs_build.inputs.locking import Context, Finding, Request
 from scs_build.inputs.python.check import KINDS, by_name, check_lines
 from scs_build.inputs.python.closure import check_closure
 from scs_build.inputs.python.environment import environment
-from scs_build.inputs.python.index import IndexFile, project_files
+from scs_build.inputs.python.index import IndexFile, lose, project_files
 from scs_build.inputs.python.metadata import read_metadata
 from scs_build.inputs.python.requirements import Need, applicable, asked_extras
 from scs_build.inputs.python.sources import choose_sdist, write_stubs
@@ -45,7 +46,7 @@ class PythonLocker:
     @cached_property
     def _indices(self) -> Fallback:
         """Made only when something is to be resolved: uv may have to name its index."""
-        return Fallback("the Python index", indices(self._context.site), self._context.progress)
+        return Fallback("the Python index", indices(self._context.site), self._context.progress, lose)
 
     @cached_property
     def _constraints(self) -> dict[str, Need]:
@@ -88,11 +89,9 @@ class PythonLocker:
             return []
         context, locked = self._context, by_name(request.locked, role)
         kept = {n: li for n, li in locked.items() if not request.upgrade and n not in request.free}
-        sdists = {n: self._sdist(n, [*needs(wanted), *limits.values()], kept.get(n)) for n in sorted(sources)}
-        files = context.store.bring(list(sdists.values()))
-        metadata = [read_metadata(sdist, file) for sdist, file in zip(sdists.values(), files, strict=True)]
-        stubs = context.work / "uv" / "sdists"
-        write_stubs(stubs, zip(sdists.values(), metadata, strict=True))
+        specified = [*needs(wanted), *limits.values()]
+        sdists = {name: self._sdist(name, specified, kept.get(name)) for name in sorted(sources)}
+        stubs = self._stubs(list(sdists.values()))
         found = self._indices.ask(lambda index: resolve(
             [str(requirement) for requirement in wanted.values()], index=index,
             channel=context.series.python, platform=context.platform, work=context.work / "uv",
@@ -101,6 +100,14 @@ class PythonLocker:
         ))  # fmt: skip
         lines = [_same_file(line, kept.get(line.name)) for line in found if line.name not in below]
         return [replace(line, role=role) for line in self._closed(request, wanted, lines, below)]
+
+    def _stubs(self, sdists: list[Artefact]) -> Path:
+        """Return the folder with what uv is to see of the sdists."""
+        files = self._context.store.bring(sdists)
+        metadata = (read_metadata(sdist, file) for sdist, file in zip(sdists, files, strict=True))
+        folder = self._context.work / "uv" / "sdists"
+        write_stubs(folder, zip(sdists, metadata, strict=True))
+        return folder
 
     def _sdist(self, name: str, limits: Iterable[Need], kept: Artefact | None) -> Artefact:
         """Return the sdist of a distribution that is compiled: the locked one while it fits."""
