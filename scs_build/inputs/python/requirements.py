@@ -74,10 +74,10 @@ class Need:
     def holds(self, version: str) -> bool:
         """Tell whether `version` fulfils the requirement; a version that is none never does."""
         from packaging.specifiers import SpecifierSet
-        from packaging.version import InvalidVersion
+        from packaging.version import InvalidVersion, Version
 
         try:
-            return SpecifierSet(self.specifier).contains(version, prereleases=True)
+            return SpecifierSet(self.specifier).contains(Version(version), prereleases=True)
         except InvalidVersion:
             return False
 
