@@ -39,7 +39,8 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     if not findings:
         findings = [finding for locker in lockers(context) for finding in locker.check(request)]
     rows = artefact_rows(path, platform) if findings else []
-    return [f"{_place(shown, finding, request, rows)}: {finding.reason}" for finding in findings]
+    placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]
+    return [f"{place}: {reason}" for place, reason in sorted(placed, key=lambda pair: pair[0].line or 0)]
 
 
 def _incomplete(lines: tuple[Artefact, ...]) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def lock_images(
     )  # fmt: skip
     tools, locks, moved = lockers(context), dict(present), set[str]()
     order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]
-    with progress.task("resolving", len(order), "images") as task:
+    with store.use(), progress.task("resolving", len(order), "images") as task:
         for name in order:
             task.note(name)
             anew = name in chosen

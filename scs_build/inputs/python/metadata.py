@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from scs_build.errors import IntegrityError, Location, ResolutionError
+from scs_build.inputs.python.requirements import canonical
 
 if TYPE_CHECKING:
     from scs_build.inputs.artefact import Artefact
 
 IN_WHEEL = re.compile(r"[^/]+\.dist-info/METADATA")
-# Where setuptools leaves what an sdist of its own requires; other tools write it into PKG-INFO.
-IN_SDIST = re.compile(r"[^/]+/PKG-INFO|.+\.egg-info/requires\.txt")
+# Where setuptools left what an sdist requires before it went into PKG-INFO; others always wrote it there.
+IN_SDIST = re.compile(r"[^/]+/PKG-INFO|(.*/)?(?P<project>[^/]+)\.egg-info/requires\.txt")
 # A page of metadata, not a bomb.
 MOST_BYTES = 8 << 20
 
@@ -61,7 +62,7 @@ def read_metadata(artefact: Artefact, path: Path) -> Metadata:
     wheel compares. Raises `IntegrityError` where the file is damaged, `ResolutionError` where it does not
     say what it is or is something else than the artefact.
     """
-    texts = _wheel_texts(path) if artefact.kind == "wheel" else _sdist_texts(path)
+    texts = _wheel_texts(path) if artefact.kind == "wheel" else _sdist_texts(path, artefact.name)
     if not {"METADATA", "PKG-INFO"} & texts.keys():
         reason = f"{artefact.data['file']} does not say what it is: it holds no metadata"
         raise ResolutionError(reason, solution="constrain it to another version in the recipe")
@@ -78,9 +79,9 @@ def read_metadata(artefact: Artefact, path: Path) -> Metadata:
 
 
 def _check_identity(artefact: Artefact, metadata: Metadata) -> None:
-    from packaging.utils import canonicalize_name, canonicalize_version
+    from packaging.utils import canonicalize_version
 
-    own = (canonicalize_name(metadata.name), canonicalize_version(metadata.version))
+    own = (canonical(metadata.name), canonicalize_version(metadata.version))
     if own != (artefact.name, canonicalize_version(artefact.version)):
         raise ResolutionError(
             f"{artefact.data['file']} says that it is {metadata.name} {metadata.version}",
@@ -97,21 +98,25 @@ def _wheel_texts(path: Path) -> dict[str, str]:
         raise IntegrityError(f"is not a wheel: {error}", where=Location(str(path))) from error
 
 
-def _sdist_texts(path: Path) -> dict[str, str]:
+def _sdist_texts(path: Path, project: str) -> dict[str, str]:
     import tarfile
 
     texts: dict[str, str] = {}
     try:
         with tarfile.open(path, "r:*") as archive:
             for info in archive:
-                stream = archive.extractfile(info) if IN_SDIST.fullmatch(info.name) else None
+                stream = archive.extractfile(info) if _is_metadata(info.name, project) else None
                 if stream:
-                    texts[info.name] = _text(stream)
+                    texts[info.name.rpartition("/")[2]] = _text(stream)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
-    # Those nearest to the top: below may lie what the project ships for others, or for its tests.
-    nearest = sorted(texts, key=lambda name: (-name.count("/"), name))
-    return {name.rpartition("/")[2]: texts[name] for name in nearest}
+    return texts
+
+
+def _is_metadata(name: str, project: str) -> bool:
+    """Tell whether a file of an sdist is about the project itself: some ship others, for their tests."""
+    found = IN_SDIST.fullmatch(name)
+    return found is not None and canonical(found["project"] or project) == project
 
 
 def _text(stream: IO[bytes]) -> str:

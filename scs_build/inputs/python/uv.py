@@ -93,14 +93,18 @@ def resolve(
     except ProgramError as error:
         if "Failed to fetch" in error.reason or "error sending request" in error.reason:
             raise FetchError(f"uv cannot reach an index: {error.reason}") from error
-        raise _unsolved(error) from error
+        raise _unsolved(error, sdists) from error
     return _select(output, channel, platform, sdists)
 
 
-def _unsolved(error: ProgramError) -> ResolutionError:
-    no_wheel = "building from source is disabled" in error.reason
-    solution = "name in python.compile of the recipe what has no wheel, in python.build what builds it"
-    return ResolutionError(f"uv finds no solution: {error.reason}", solution=solution if no_wheel else None)
+def _unsolved(error: ProgramError, sdists: Mapping[str, Artefact]) -> ResolutionError:
+    solution = None
+    if "building from source is disabled" in error.reason:
+        solution = "name in python.compile of the recipe what has no wheel, in python.build what builds it"
+    elif sdists:
+        chosen = ", ".join(f"{name} {sdist.version}" for name, sdist in sdists.items())
+        solution = f"of what is compiled, the newest allowed is taken ({chosen}): constrain it in the recipe"
+    return ResolutionError(f"uv finds no solution: {error.reason}", solution=solution)
 
 
 def _write_preferences(path: Path, prefer: Mapping[str, str]) -> None:

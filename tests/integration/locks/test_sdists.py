@@ -89,6 +89,17 @@ def test_neither_does_any_other_version_of_what_is_compiled(
     assert not mark.exists()
 
 
+def test_a_version_that_is_too_new_for_others_is_told(index: Index, make_locker: MakeLocker) -> None:
+    index.wheel("service", "2.1", "source<2")
+    for version in ("1.0", "2.0"):
+        index.sdist("source", version)
+    with pytest.raises(ResolutionError) as error:
+        make_locker(index.url).lock(request("service", compile=("source",)))
+    assert "(source 2.0): constrain it" in str(error.value.solution)
+    lines = make_locker(index.url).lock(request("service", "source<2", compile=("source",)))
+    assert versions(lines) == {"sdist:source": "1.0", "wheel:service": "2.1"}
+
+
 @pytest.mark.parametrize(
     ("files", "requires"),
     [

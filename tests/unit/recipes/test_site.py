@@ -90,6 +90,8 @@ def test_a_site_may_say_how_registries_are_reached(tmp_path: Path) -> None:
     found = load_site(path).registries
     assert found["registry.example.org"].ca == "/etc/own.pem"
     assert found["localhost:5000"].plain_http
+
+
 def test_a_site_says_what_stands_in_the_place_of_an_upstreams_url(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(
