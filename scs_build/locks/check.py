@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
-from scs_build.inputs.kinds import INPUTS, lockers
+from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import Context, Finding, Request
-from scs_build.locks.files import artefact_rows, lock_path, read_lock
+from scs_build.locks.complete import read_complete
+from scs_build.locks.files import artefact_rows, lock_path
 from scs_build.locks.requests import request_for
 from scs_build.progress import Silent
 from scs_build.recipes.site import Site
@@ -30,29 +30,15 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     )  # fmt: skip
 
     def lines(image: str) -> tuple[Artefact, ...]:
-        return read_lock(lock_path(catalogue.component(image).folder, series), platform).artefacts
+        return read_complete(lock_path(catalogue.component(image).folder, series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
     path = lock_path(catalogue.component(name).folder, series)
     shown = path.relative_to(catalogue.root)
-    findings = list(_incomplete(request.locked))
-    if not findings:
-        findings = [finding for locker in lockers(context) for finding in locker.check(request)]
+    findings = [finding for locker in lockers(context) for finding in locker.check(request)]
     rows = artefact_rows(path, platform) if findings else []
     placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]
     return [f"{place}: {reason}" for place, reason in sorted(placed, key=lambda pair: pair[0].line or 0)]
-
-
-def _incomplete(lines: tuple[Artefact, ...]) -> Iterator[Finding]:
-    """Yield the lines that cannot be understood at all."""
-    for line in lines:
-        kind = INPUTS.get(line.kind)
-        if kind is None:
-            yield Finding(f"{line.name}: there is no kind of input `{line.kind}`", line)
-            continue
-        for field in kind.fields:
-            if not isinstance(line.data.get(field), str):
-                yield Finding(f"{line.name}: the field `{field}` is missing, or not a text", line)
 
 
 def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import TIMEOUT, Context, Locker
+from scs_build.locks.complete import read_complete
 from scs_build.locks.depot import StoreDepot
-from scs_build.locks.files import has_lock, lock_path, read_lock, write_lock
+from scs_build.locks.files import has_lock, lock_path, write_lock
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
 
@@ -121,7 +122,7 @@ def _depth(catalogue: Catalogue, name: str) -> set[str]:
 
 def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
     path = lock_path(catalogue.component(name).folder, series)
-    return read_lock(path, platform).artefacts if has_lock(path, platform) else None
+    return read_complete(path, platform).artefacts if has_lock(path, platform) else None
 
 
 def _lock(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scs_build.errors import Location, LockError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.locking import Context
 from scs_build.inputs.python.locker import PythonLocker
@@ -128,8 +129,6 @@ def twice(old: str = "", new: str = "") -> Edit:
         ("alembic", swap("none-any.whl", "none-win_amd64.whl"), "does not fit the interpreter", 0),
         ("alembic", swap('"mako"', '"no requirement!"'), "is not a requirement", 0),
         ("alembic", swap('"mako"', "\"mako; python_version > '3'\""), "has a marker", 0),
-        ("alembic", swap('"file": ', '"files": '), "the field `file` is missing", 0),
-        ("alembic", swap('"wheel"', '"whale"'), "no kind of input `whale`", 0),
         ("alembic", swap('"wheel"', '"sdist"'), "is not the name of a sdist", 0),
         ("alembic", swap(', "requires": [', ', "demands": ['), "does not say what it requires", 0),
         ("keystone", swap('"extras": ["ldap"], ', ""), "locked without [ldap]", 0),
@@ -145,6 +144,23 @@ def test_an_edit_gets_a_sentence_at_its_line(
     found = [text for text in checkout.findings() if sentence in text]
     assert found, checkout.findings()
     assert found[0].startswith(f"{LOCK}:{number + below}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        ("alembic", swap('"file": ', '"files": '), "alembic: the field `file` is missing"),
+        ("alembic", swap('"wheel"', '"whale"'), "there is no kind of input `whale`"),
+        ("libldap2", swap('"architecture": "amd64", ', ""), "the field `architecture` is missing"),
+    ],
+)
+def test_a_line_that_lacks_a_field_is_an_error_at_its_line(
+    checkout: Checkout, name: str, change: Edit, sentence: str
+) -> None:
+    number = checkout.edit(name, change)
+    with pytest.raises(LockError, match=sentence) as error:
+        checkout.findings()
+    assert error.value.where == Location(str(checkout.path), number)
 
 
 def test_debian_lines_are_named_too(checkout: Checkout) -> None:
