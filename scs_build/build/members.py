@@ -15,7 +15,8 @@ INDEX_FORMAT = 1
 
 def members_of(store: Store, artefact: Artefact) -> tuple[Member, ...]:
     """Return every path of an artefact in the store."""
-    key = digest_of({"index": artefact.sha256, "kind": artefact.kind, "format": INDEX_FORMAT})
+    how = {"unpack": True} if artefact.data.get("unpack") else {}
+    key = digest_of({"index": artefact.sha256, "kind": artefact.kind, "format": INDEX_FORMAT, **how})
     record = store.record(key)
     if record is None:
         found = tuple(INPUTS[artefact.kind].index(artefact, store.blob(artefact.sha256)))

@@ -117,6 +117,15 @@ def apt(session: Session) -> Iterable[Check]:  # noqa: ARG001
         yield Check("apt", "warning", "not there", "`scs-build lock` needs apt: lock on a Debian system")
 
 
+def git(session: Session) -> Iterable[Check]:  # noqa: ARG001
+    """Check the program that fetches git trees."""
+    path = shutil.which("git")
+    if path:
+        yield Check("git", "ok", path)
+    else:
+        yield Check("git", "warning", "not there", "recipes with git trees need it: apt-get install git")
+
+
 def disk(session: Session) -> Iterable[Check]:
     """Check the store: its format, whether it can be written, and the free space beside it."""
     from scs_build.store.usage import free_space
@@ -177,5 +186,5 @@ def archive_keys(session: Session) -> Iterable[Check]:
 
 
 CHECKS: tuple[Callable[[Session], Iterable[Check]], ...] = (
-    python, recipes, native_engine, trial_step, docker, apt, disk, memory, clock, archive_keys,
+    python, recipes, native_engine, trial_step, docker, apt, git, disk, memory, clock, archive_keys,
 )  # fmt: skip

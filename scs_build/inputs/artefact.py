@@ -69,8 +69,19 @@ class Input(Protocol):
 
     kind: str
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The texts that each of its lock lines has beside those of every line."""
+
     def urls(self, artefact: Artefact, site: Any) -> Iterable[str]:
         """Return where the artefact can be had, best source first; may ask the network."""
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
         """Read the artefact's file and return every path that it brings."""
+
+
+class TreeInput(Input, Protocol):
+    """A kind whose files an image holds as they are."""
+
+    def unpack(self, artefact: Artefact, path: Path, into: Path) -> Iterator[Member]:
+        """Return every path as `index` does, and leave each file's content in `into`, under its sha256."""

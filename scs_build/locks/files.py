@@ -14,6 +14,8 @@ from scs_build.locks.models import FORMAT, Lock
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 AGAIN = "write it again with `scs-build lock`"
+GAP = re.compile(r"[\s,]*")
+DECODER = json.JSONDecoder()
 
 
 def lock_path(folder: Path, series: str) -> Path:
@@ -31,8 +33,14 @@ def read_lock(path: Path, platform: str) -> Lock:
     if platform not in platforms:
         where, solution = Location(str(path)), "lock it with `scs-build lock --platform`"
         raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
-    artefacts = tuple(_artefact(path, number, line) for number, line in enumerate(platforms[platform]))
+    numbered = enumerate(platforms[platform])
+    artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
     return Lock(document["image"], document["series"], platform, artefacts)
+
+
+def has_lock(path: Path, platform: str) -> bool:
+    """Tell whether the file is there and holds a lock for the platform; raises as `read_lock` does."""
+    return path.exists() and platform in _load(path)["platforms"]
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
@@ -108,7 +116,7 @@ def _problem(document: Any) -> str:
     return f"`{bad[0]}` is not a list" if bad else ""
 
 
-def _artefact(path: Path, number: int, line: Any) -> Artefact:
+def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
     try:
         artefact = Artefact.from_json(line)
         # Joined, as that is the quickest way to see that all of them are texts.
@@ -121,12 +129,20 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
             raise ValueError(f"role {artefact.role!r} is not known")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        rows = artefact_rows(path, platform)
+        where = Location(str(path), rows[number] if number < len(rows) else None)
         what = f"artefact {number + 1} is not valid: {reason}"
-        raise LockError(what, where=_line_of(path, number), solution=AGAIN) from error
+        raise LockError(what, where=where, solution=AGAIN) from error
     return artefact
 
 
-def _line_of(path: Path, number: int) -> Location:
-    """Return the place of the artefact, where the file still has one per line."""
-    rows = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("  ")]
-    return Location(str(path), rows[number] if number < len(rows) else None)
+def artefact_rows(path: Path, platform: str) -> list[int]:
+    """Return the line in which each artefact of a platform begins, from 1, however the file is laid out."""
+    text = path.read_text(encoding="utf-8")
+    begin = re.search(rf"{re.escape(json.dumps(platform))}\s*:\s*\[", text)
+    rows, at = [], GAP.match(text, begin.end() if begin else len(text))
+    while at and text[at.end() : at.end() + 1] not in ("", "]"):
+        rows.append(text.count("\n", 0, at.end()) + 1)
+        _, end = DECODER.raw_decode(text, at.end())
+        at = GAP.match(text, end)
+    return rows

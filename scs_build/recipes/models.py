@@ -40,6 +40,8 @@ GLIBC = r"^2_\d+$"
 # A domain, an address of four numbers or an IPv6 address in brackets; then, where not the usual one, a port.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 REGISTRY = rf"^({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?$"
+# Where an input comes from; a user may be part of it (git over ssh), a password never.
+URL = r"^(https?|file|git|ssh)://([^\s/@:]+@)?[^\s@]+$"
 
 # What the loader says about a value that does not match.
 PATTERN_MEANING = {
@@ -56,6 +58,7 @@ PATTERN_MEANING = {
     SERIES: 'a series such as "2026.1"',
     DATE: 'a date such as "2026-04-01"',
     PYTHON: 'a Python version such as "3.13"',
+    URL: "a URL that begins with https://, http://, file://, git:// or ssh://, without a password",
     GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
     REGISTRY: "the host of a registry, with the port where it has its own (registry.example.org:5000)",
 }
@@ -80,6 +83,7 @@ Package = Annotated[str, StringConstraints(pattern=PACKAGE)]
 Requirement = Annotated[str, StringConstraints(pattern=REQUIREMENT)]
 Distribution = Annotated[str, StringConstraints(pattern=DISTRIBUTION)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
+Url = Annotated[str, StringConstraints(pattern=URL)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -170,14 +174,29 @@ class Service(Model):
 
 
 class Artifact(Model):
-    """A file fetched by URL, or a git tree, that enters a build."""
+    """A file fetched by URL, or a git tree: root's, mode 0644, and 0755 where it may be executed."""
 
     type: Literal["url", "git"] = Field(description="how it is fetched")
     name: Name = Field(description="what locks and attributions call it")
-    url: Line = Field(description="where it is; `{version}` is replaced")
-    version: Line = Field(description="its version, or the tag of a git tree")
+    url: Url = Field(description="where it is; `{version}` is replaced")
+    version: Line = Field(description="its version; of a git tree a tag, a branch or a commit")
     path: AbsolutePath = Field(description="where its content lies in the image")
     unpack: bool = Field(True, description="an archive is unpacked, not copied")
+    strip: int = Field(0, ge=0, le=16, description="how many leading folders of its paths are left out")
+    mode: Literal["0644", "0755"] = Field("0644", description="the mode of a file that is copied")
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        scheme = self.url.partition(":")[0]
+        if self.type == "url" and scheme in ("git", "ssh"):
+            raise ValueError(f"a file cannot be fetched from {scheme}://, only a git tree")
+        if self.type == "git" and not self.unpack:
+            raise ValueError("a git tree is always unpacked")
+        if self.unpack and self.mode != "0644":
+            raise ValueError("`mode` is for files that are copied; what is unpacked keeps who may execute it")
+        if not self.unpack and self.strip:
+            raise ValueError("`strip` is for what is unpacked")
+        return self
 
 
 # The pattern of an exception that names no paths.

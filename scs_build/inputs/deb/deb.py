@@ -22,6 +22,7 @@ class DebInput:
     """Debian binary packages."""
 
     kind = "deb"
+    fields = ("path", "source", "source_version", "architecture")
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield the package's place on each mirror, then in each dated archive of the site."""

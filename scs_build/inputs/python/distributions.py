@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import IntegrityError, Location
-from scs_build.inputs.archive import clean, tar_members
+from scs_build.inputs.archive import tar_members, zip_members
 from scs_build.inputs.artefact import Artefact, Member
 
 if TYPE_CHECKING:
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class _Distribution:
+    fields = ("file",)
+
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield where the file is, asking the indices of the site or of uv; only its hash counts."""
         from scs_build.inputs.python.index import file_urls
@@ -53,20 +53,3 @@ class SdistInput(_Distribution):
                 yield from tar_members(archive)
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
-
-
-def zip_members(path: Path) -> Iterator[Member]:
-    """Yield the files of a zip archive; modes as recorded, else 0644."""
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.is_dir():
-                    continue
-                with archive.open(info) as stream:
-                    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-                mode = stat.S_IMODE(info.external_attr >> 16) or 0o644
-                yield Member(clean(info.filename), "file", mode, size=info.file_size, sha256=digest)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise IntegrityError(f"is not a zip archive: {error}", where=Location(str(path))) from error
