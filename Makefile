@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.up-to-date
-# Debian packages that set-up installs when they are missing (as root): venv to make the environment,
-# git for the version of what is built, ca-certificates for TLS.
-PACKAGES := python3-venv git ca-certificates
 # What tests need beside: gcc makes the programs that break the rules about machine code.
 TEST_PACKAGES := gcc libc6-dev
+# Zuul is heavy and only looked at: it never shares an environment with what builds.
+ZUUL_VENV := .venv-zuul
+ZUUL_BIN := $(ZUUL_VENV)/bin
+ZUUL_STAMP := $(ZUUL_VENV)/.up-to-date
 # Unit tests run without a network wherever this machine lets us take it away.
 OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -30,12 +31,14 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
-	@.ci/packages $(PACKAGES)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+$(STAMP): pyproject.toml .ci/venv requirements/bootstrap.txt requirements/dev.txt
+	PYTHON=$(PYTHON) .ci/venv $(VENV) requirements/dev.txt --compile-bytecode
+	@touch $@
+
+setup-zuul: $(ZUUL_STAMP)
+
+$(ZUUL_STAMP): pyproject.toml .ci/venv requirements/bootstrap.txt requirements/zuul.txt
+	PYTHON=$(PYTHON) .ci/venv $(ZUUL_VENV) requirements/zuul.txt
 	@touch $@
 
 quickstart: setup
@@ -70,7 +73,8 @@ docs: setup
 lock-requirements: setup
 	$(COMPILE) pyproject.toml -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
-	echo uv | $(COMPILE) - -c requirements/run.txt -o requirements/bootstrap.txt
+	$(COMPILE) pyproject.toml --group zuul -c requirements/run.txt -o requirements/zuul.txt
+	printf '%s\n' uv hatchling editables | $(COMPILE) - -c requirements/run.txt -o requirements/bootstrap.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis out
