@@ -14,6 +14,7 @@ import uuid
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,6 +58,17 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@cache
+def _prepare() -> None:
+    """Set what Zuul keeps once per process: the version of its data model, and traces that go nowhere."""
+    from zuul.lib import tracing
+    from zuul.model_api import MODEL_API
+    from zuul.zk.components import COMPONENT_REGISTRY
+
+    COMPONENT_REGISTRY.registry = SimpleNamespace(model_api=MODEL_API)
+    tracing.Tracing(configparser.ConfigParser())
 
 
 class _Connections:
@@ -107,13 +119,9 @@ class _Tenant:
 
     def __init__(self, deployment: Deployment) -> None:
         from zuul import configloader, model
-        from zuul.lib import tracing
         from zuul.lib.ansible import AnsibleManager
-        from zuul.model_api import MODEL_API
-        from zuul.zk.components import COMPONENT_REGISTRY
 
-        COMPONENT_REGISTRY.registry = SimpleNamespace(model_api=MODEL_API)
-        tracing.Tracing(configparser.ConfigParser())
+        _prepare()
         self.deployment = deployment
         self.folders: dict[str, Path] = {}
         config = self._read_config()
@@ -183,6 +191,7 @@ class _Tenant:
                 self.folders[project.project.canonical_name] = folder
                 for path in config_files(folder):
                     self._read_file(project, path, str(path.relative_to(folder)), parsed)
+        self.own = self._own()
         return self.parser._parseLayout(self.tenant, parsed, self.context)  # noqa: SLF001
 
     def _read_file(self, project: Any, path: Path, name: str, parsed: Any) -> None:
@@ -284,7 +293,7 @@ class _Tenant:
         manager.current_context = context
         manager.state = model.PipelineState()
         manager.state._set(manager=manager)  # noqa: SLF001
-        _, project = self.tenant.getProject(self._own())
+        _, project = self.tenant.getProject(self.own)
         change = model.Change(project)
         change.branch, change.files = BRANCH, list(paths)
         change.cache_stat = SimpleNamespace(key=SimpleNamespace(reference=uuid.uuid4().hex))
@@ -303,7 +312,7 @@ class _Tenant:
         )
 
     def _own_place(self) -> Location:
-        configs = self.layout.project_configs.get(self._own(), ())
+        configs = self.layout.project_configs.get(self.own, ())
         return next((self._place_of(config) for config in configs), Location("zuul.d"))
 
 

@@ -16,11 +16,14 @@ from scs_build.zuul.offline import load
 def validate(deployment: Deployment) -> tuple[Configuration, list[Finding]]:
     """Return the configuration, and what is wrong with it in the order of files and lines.
 
+    What Zuul refuses comes alone: the rest would be about jobs that are missing only because of it.
     Raises as `load` does.
     """
     configuration = load(deployment)
-    files = {folder: _files(folder) for folder in {job.folder for job in configuration.jobs}}
-    findings = [*configuration.findings, *_refused(configuration), *lint(configuration, files)]
+    findings = list(configuration.findings)
+    if not any(found.severity == "error" for found in findings):
+        files = {folder: _files(folder) for folder in {job.folder for job in configuration.jobs}}
+        findings += [*_refused(configuration), *lint(configuration, files)]
     return configuration, sorted(findings, key=lambda found: (found.where.path, found.where.line or 0))
 
 
@@ -36,9 +39,7 @@ def _refused(configuration: Configuration) -> Iterator[Finding]:
 def _files(folder: Path) -> frozenset[str]:
     """Return the paths below a folder that git knows, or would know after `git add`."""
     # Checkouts of a job often belong to somebody else.
-    listing = run(
-        ["git", "-c", "safe.directory=*", "-C", folder]
-        + ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    ).stdout
+    git: list[str | Path] = ["git", "-c", "safe.directory=*", "-C", folder]
+    listing = run([*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).stdout
     names = listing.decode(errors="surrogateescape").split("\0")
     return frozenset(name for name in names if name and (folder / name).is_file())
