@@ -17,13 +17,15 @@ OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock-requirements" $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup quickstart check lint unit test bench docs lock-requirements clean
+.PHONY: help setup setup-zuul quickstart check lint unit test test-zuul bench docs lock-requirements clean
 
 help:
 	@echo "make setup              install what is needed (quick when up to date)"
+	@echo "make setup-zuul         install Zuul beside it, for scs-build zuul validate"
 	@echo "make quickstart         set up, build the images, get a token from keystone"
 	@echo "make check              format, lint, types, architecture, unit tests, generated docs (a minute)"
-	@echo "make test               check, integration tests, and the proof on a running stack"
+	@echo "make test               check, the jobs of Zuul, integration tests, and the proof on a running stack"
+	@echo "make test-zuul          the jobs of Zuul only: its own parsers and job graph, the roles"
 	@echo "make bench              the measurements, as ratios to a floor of the same run"
 	@echo "make docs               write the generated pages of docs/reference"
 	@echo "make lock-requirements  pin the development tools anew (UPGRADE=1 takes the newest)"
@@ -52,6 +54,7 @@ lint: setup
 	$(BIN)/mypy --no-error-summary
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo > $(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 	$(BIN)/python -m scs_build.cli.reference --check docs/reference
+	$(BIN)/scs-build zuul generate --check
 
 unit: setup
 	@.ci/packages $(TEST_PACKAGES)
@@ -60,7 +63,13 @@ unit: setup
 # The proof comes before the integration tests, so that the last line is pytest's.
 test: check
 	$(BIN)/scs-build quickstart
+	$(MAKE) --no-print-directory test-zuul
 	$(BIN)/python -m pytest tests/integration
+
+# Set-up of a role fetches what it installs, so that only the first line can do without a network.
+test-zuul: setup-zuul
+	$(OFFLINE) $(ZUUL_BIN)/python -m pytest tests/zuul
+	$(ZUUL_BIN)/python -m pytest tests/roles
 
 bench: setup
 	$(BIN)/python -m benchmarks.bench_plan
@@ -77,4 +86,4 @@ lock-requirements: setup
 	printf '%s\n' uv hatchling editables | $(COMPILE) - -c requirements/run.txt -o requirements/bootstrap.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis out
+	rm -rf $(VENV) $(ZUUL_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis out

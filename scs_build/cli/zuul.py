@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from scs_build.cli.build import build_images, result_text
+from scs_build.cli.build import build_images
 from scs_build.cli.common import graph_of, images_argument, output_option
 from scs_build.cli.options import Session, complete_series, session_options
-from scs_build.cli.output import print_result
+from scs_build.cli.output import print_result, table
 from scs_build.errors import VerificationError, ZuulError
 
 
@@ -26,16 +26,16 @@ def command() -> None:
 def generate(context: click.Context, session: Session, check: bool) -> None:
     """Write zuul.d/images.yaml: one job for each layer of the graph of images.
 
-    Run it when an image comes, goes, or stands on another one.
+    Prints the file when it was written, and nothing where it says what the recipes say. Needed when an image
+    comes, goes, or stands on another one.
     """
     from scs_build.zuul.generate import PATH, write
 
     current = write(session.catalogue, check=check)
-    stale = check and not current
-    text = f"{PATH} is up to date" if current else f"{PATH} {'is not up to date' if check else 'written'}"
-    print_result({"path": PATH, "changed": not current}, text, as_json=session.json)
-    if stale:
-        click.echo("\nhint: scs-build zuul generate", err=True)
+    text = "" if current or check else PATH
+    print_result({"path": PATH, "current": current}, text, as_json=session.json)
+    if check and not current:
+        click.echo(f"not up to date: {PATH}\n\nhint: scs-build zuul generate", err=True)
         context.exit(VerificationError.exit_code)
 
 
@@ -72,8 +72,12 @@ def build(
     for name, chosen in series_of(session.catalogue, images, only).items():
         own = replace(session, series=name)
         builds.append(finish(graph_of(own), build_images(own, chosen, output), logs or output))
-    text = "\n\n".join(f"{made.result.series}\n{result_text(made.result, output)}" for made in builds)
-    print_result(answer(builds), text, as_json=session.json)
+    rows = [
+        (f"{image.name}:{made.result.series}", "built" if image.action == "build" else "there", image.digest)
+        for made in builds
+        for image in made.result.images
+    ]
+    print_result(answer(builds), table(("image", "", "digest"), rows), as_json=session.json)
     failures = {
         f"{image} of {made.result.series}": error
         for made in builds
