@@ -10,6 +10,7 @@ import yaml
 
 from scs_build.recipes.catalogue import Catalogue
 from scs_build.zuul.batches import Batch, batches_of
+from scs_build.zuul.code import rooms_of
 
 PATH = "zuul.d/images.yaml"
 TEMPLATE = "scs-images"
@@ -25,17 +26,8 @@ HEAD = """\
 """
 # What holds for all images. Constraints are not there: they only decide what a lock will say.
 EVERYWHERE = (r"^images/paths\.yaml$", r"^images/series/[^/]+/series\.yaml$")
-# The code that a build runs through; a test compares this with what it imports.
-CODE = (
-    "build", "canonical.py", "engines", "errors.py", "inputs", "locks", "oci", "plan", "progress.py",
-    "recipes", "run.py", "store",
-)  # fmt: skip
-# How the code gets onto a node, and how it is called there.
-TOOLKIT = (
-    r"^requirements/run\.txt$",
-    r"^roles/(build-scs-images|ensure-scs-build)/",
-    rf"^scs_build/({'|'.join(re.escape(name) for name in CODE)})(/|$)",
-)
+# How the code gets onto a machine, and how it is called there.
+TOOLKIT = (r"^requirements/run\.txt$", r"^roles/(build-scs-images|ensure-scs-build)/")
 
 
 def job_name(batch: Batch) -> str:
@@ -46,7 +38,13 @@ def job_name(batch: Batch) -> str:
 def files_of(batch: Batch) -> list[str]:
     """Return the regular expressions (RE2, from the start of a path) of all that can change the batch."""
     folders = (part.shown.removesuffix("recipe.yaml") for part in batch.needs)
-    return [*(f"^{_quoted(folder)}" for folder in folders), *EVERYWHERE, *TOOLKIT]
+    code = "|".join(_quoted(room) for room in rooms_of("build"))
+    return [
+        *(f"^{_quoted(folder)}" for folder in folders),
+        *EVERYWHERE,
+        *TOOLKIT,
+        f"^scs_build/({code})(/|$)",
+    ]
 
 
 def images_text(catalogue: Catalogue) -> str:
