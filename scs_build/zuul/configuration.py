@@ -36,13 +36,17 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Job:
-    """One definition of a job; `folder` is where the files of its project lie."""
+    """One definition of a job; `folder` is where the files of its project lie.
+
+    `branches` tells whether it says for which branches it is: then it is a variant on purpose.
+    """
 
     name: str
     where: Location
     folder: Path
     parent: str
     abstract: bool
+    branches: bool
     playbooks: tuple[str, ...]
     vars_files: tuple[str, ...]
     semaphores: tuple[str, ...]

@@ -31,9 +31,11 @@ def _pipelines(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _definitions(configuration: Configuration) -> Iterator[Finding]:
-    """The second definition of a name is taken for a variant of the first."""
+    """The second definition of a name is taken for a variant of the first, as one for a branch should be."""
     first: dict[tuple[Path, str], Job] = {}
     for job in configuration.jobs:
+        if job.branches:
+            continue
         before = first.setdefault((job.folder, job.name), job)
         if before is not job:
             yield Finding(job.where, f"the job `{job.name}` is defined before, in {before.where}")

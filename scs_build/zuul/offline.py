@@ -161,10 +161,9 @@ class _Tenant:
     def _read_tenant(self, loader: Any) -> Any:
         from zuul import model
 
-        path = self.deployment.file("main.yaml")
-        place, abide = Location(self.deployment.shown(path)), model.Abide()
+        place, abide = self._tenant_place(), model.Abide()
         try:
-            unparsed = loader.readConfig(str(path))
+            unparsed = loader.readConfig(str(self.deployment.file("main.yaml")))
             loader.loadTPCs(abide, unparsed)
         except Exception as error:  # YAML, schema and sources, each in its own way
             raise ZuulError(str(error), where=place) from error
@@ -187,6 +186,8 @@ class _Tenant:
         parsed = model.ParsedConfig()
         for project in self.tenant.project_configs.values():
             folder = self.deployment.folder_of(project.project.name, trusted=project.trusted)
+            if folder in self.folders.values():
+                raise ZuulError("there must be exactly one config project", where=self._tenant_place())
             if folder is not None:
                 self.folders[project.project.canonical_name] = folder
                 for path in config_files(folder):
@@ -229,7 +230,7 @@ class _Tenant:
     def _place(self, source: Any, line: int | None) -> Location:
         folder = self.folders.get(source.project_canonical_name)
         if folder is None or source.path is None:
-            return Location(self.deployment.shown(self.deployment.file("main.yaml")))
+            return self._tenant_place()
         return Location(self.deployment.shown(folder / source.path), line)
 
     def _place_of(self, thing: Any) -> Location:
@@ -243,6 +244,7 @@ class _Tenant:
             folder=self.folders[job.source_context.project_canonical_name],
             parent=self.tenant.default_base_job if job.parent is None else str(job.parent),
             abstract=bool(job.abstract),
+            branches=job.explicit_branch_matcher is not None,
             playbooks=tuple(book.path for book in job.all_playbooks),
             vars_files=tuple(
                 file.name
@@ -304,12 +306,14 @@ class _Tenant:
         for name, folder in self.folders.items():
             if folder == self.deployment.checkout:
                 return name
-        place = Location(self.deployment.shown(self.deployment.file("main.yaml")))
         raise ZuulError(
             f"no untrusted project is named {self.deployment.project}",
-            where=place,
+            where=self._tenant_place(),
             solution="add it, or name it with --project",
         )
+
+    def _tenant_place(self) -> Location:
+        return Location(self.deployment.shown(self.deployment.file("main.yaml")))
 
     def _own_place(self) -> Location:
         configs = self.layout.project_configs.get(self.own, ())

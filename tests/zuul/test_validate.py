@@ -130,6 +130,11 @@ def test_what_zuul_takes_without_a_word_is_found(case: str, checkout: Checkout) 
     assert any(text.startswith(f"{path}:{line}: error: ") and said in text for text in found), found
 
 
+def test_a_variant_for_a_branch_is_meant(checkout: Checkout) -> None:
+    checkout.append(JOBS, "\n- job: {name: test-scs-build, branches: stable, timeout: 600}\n")
+    assert checkout.findings() == []
+
+
 def test_the_config_project_is_looked_at_too(checkout: Checkout) -> None:
     (checkout.root / EXAMPLE / "config/playbooks/base/pre.yaml").unlink()
     [found] = checkout.findings()
@@ -150,6 +155,8 @@ def test_a_pipeline_in_the_project_itself_is_refused(checkout: Checkout) -> None
         ("main.yaml", "use-nodepool", "use-nodepol", "extra keys not allowed"),
         ("main.yaml", "gerrit:", "github:", "github"),
         ("main.yaml", "- scs/scs-build", "- scs/other", "no untrusted project is named scs-build"),
+        ("main.yaml", "config-projects:", "config-projects:\n          - two", "exactly one config project"),
+        ("main.yaml", "- tenant:", "- tenant: {name: two}\n- tenant:", "exactly one tenant"),
     ],
 )
 def test_a_deployment_that_cannot_be_read_is_an_error_with_a_place(
