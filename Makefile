@@ -9,20 +9,22 @@ STAMP := $(VENV)/.up-to-date
 # Debian packages that set-up installs when they are missing (as root): venv to make the environment,
 # git for the version of what is built, ca-certificates for TLS.
 PACKAGES := python3-venv git ca-certificates
-# What tests need beside: gcc makes the programs that break the rules about machine code.
-TEST_PACKAGES := gcc libc6-dev
+# What tests need beside: gcc makes the programs that break the rules about machine code, libfaketime is for
+# the user who builds a year later.
+TEST_PACKAGES := gcc libc6-dev libfaketime
 # Unit tests run without a network wherever this machine lets us take it away.
 OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock-requirements" $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup quickstart check lint unit test bench docs lock-requirements clean
+.PHONY: help setup quickstart check lint unit test test-system bench docs lock-requirements clean
 
 help:
 	@echo "make setup              install what is needed (quick when up to date)"
 	@echo "make quickstart         set up, build the images, get a token from keystone"
 	@echo "make check              format, lint, types, architecture, unit tests, generated docs (a minute)"
 	@echo "make test               check, integration tests, and the proof on a running stack"
+	@echo "make test-system        the proofs that take half an hour: every image of every series, every kind of kill"
 	@echo "make bench              the measurements, as ratios to a floor of the same run"
 	@echo "make docs               write the generated pages of docs/reference"
 	@echo "make lock-requirements  pin the development tools anew (UPGRADE=1 takes the newest)"
@@ -58,6 +60,10 @@ unit: setup
 test: check
 	$(BIN)/scs-build quickstart
 	$(BIN)/python -m pytest tests/integration
+
+test-system: setup
+	@.ci/packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest --durations=0 tests/system
 
 bench: setup
 	$(BIN)/python -m benchmarks.bench_plan

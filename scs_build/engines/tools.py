@@ -135,5 +135,8 @@ def finish_tree(tree: Path) -> None:
         if (tree / source).is_file() and not (tree / name).exists():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(tree / source, tree / name)
-    for name in MOUNT_POINTS:
-        (tree / name).mkdir(exist_ok=True)
+            (tree / name).chmod(0o644)  # whatever the umask of this process is
+    for path in (tree / name for name in MOUNT_POINTS):
+        if not path.exists():
+            path.mkdir()
+            path.chmod(0o755)

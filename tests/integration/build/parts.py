@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scs_build.build.install import tree_digest
 from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
+from scs_build.store.removal import remove
 from scs_build.store.store import Store
 from tests.integration.conftest import ROOT
 
@@ -26,6 +28,17 @@ GROUND = ("tools", "scaffold")
 def steps_of(graph: Graph, names: Iterable[str] = QUICK) -> dict[str, Step]:
     """Return all steps of these images by name."""
     return {name: step for image in names for name, step in graph.image(image).closure().items()}
+
+
+@contextmanager
+def beside(store: Store, label: str = "test") -> Iterator[Path]:
+    """Lend an empty folder on the disk of a store, so that files of it can be linked."""
+    folder = store.root.parent / f"{store.root.name} {label} {os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def copied(source: Store, target: Store, steps: Iterable[Step], results: Iterable[str]) -> Store:
@@ -41,6 +54,20 @@ def copied(source: Store, target: Store, steps: Iterable[Step], results: Iterabl
         if step.name in done:
             _copy_result(source, target, step)
     return target
+
+
+def results(store: Store, steps: Iterable[Step]) -> dict[str, str]:
+    """Return the result of each step by name: the digest of the tree or layer or image that it made."""
+    return {step.name: _result(store, step) for step in steps}
+
+
+def _result(store: Store, step: Step) -> str:
+    record = store.record(step.key)
+    assert record is not None, f"{step.name} is not built"
+    if step.kind != "tools":
+        return str(record["result"])
+    # The tools are named by their key, as nothing but what the lock names is in them.
+    return tree_digest(store.tree_path(record["uses"]["trees"][0]))
 
 
 def _copy_result(source: Store, target: Store, step: Step) -> None:
