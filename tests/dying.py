@@ -21,16 +21,22 @@ from typing import Any
 
 from scs_build.cli.main import main
 
-# Which argument of an audit event is the path that comes into being.
-TARGETS = {"open": 0, "os.mkdir": 0, "os.link": 1, "os.rename": 1}
+# What a point can wait for: the audit event, and which of its arguments is the path that comes into being.
+EVENTS = {
+    "make": {"open": 0, "os.mkdir": 0},
+    "open": {"open": 0},
+    "link": {"os.link": 1},
+    "rename": {"os.rename": 1},
+    "program": {"os.fork": 0},
+}
 
 
 @dataclass(frozen=True)
 class Point:
     """Just before `event` on a path like `path` happens for the `number`th time, in the thread `thread`.
 
-    Or, with the event `program`: while the program named `path` runs below this process. A step works in the
-    thread of its own name. Patterns are those of the shell.
+    With the event `program`: while a program of the name `path` runs below this process, which the thread
+    started. A step works in the thread of its own name; patterns are those of the shell.
     """
 
     thread: str
@@ -60,26 +66,24 @@ class Watch:
     def __init__(self, point: Point) -> None:
         self._point = point
         self._left = point.number
-        self._started = False
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         """Take an event; called by the interpreter in the thread that causes it."""
-        if event == "os.fork" and self._point.event == "program" and self._here() and not self._started:
-            self._started = True
+        position = EVENTS[self._point.event].get(event)
+        if position is None or not fnmatch(threading.current_thread().name, self._point.thread):
+            return
+        if self._point.event == "program":
             threading.Thread(target=self._follow, daemon=True).start()
-        elif event == self._point.event and self._names(args[TARGETS[event]]) and self._here():
+        elif self._names(args[position]):
             self._left -= 1
             if self._left == 0:
                 die()
-
-    def _here(self) -> bool:
-        return fnmatch(threading.current_thread().name, self._point.thread)
 
     def _names(self, path: object) -> bool:
         return isinstance(path, str | bytes | os.PathLike) and fnmatch(os.fsdecode(path), self._point.path)
 
     def _follow(self) -> None:
-        while self._point.path not in set(programs_below(os.getpid())):
+        while not any(fnmatch(name, self._point.path) for name in programs_below(os.getpid())):
             time.sleep(0.002)
         die()
 

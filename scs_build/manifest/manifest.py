@@ -13,6 +13,7 @@ from scs_build.build.build import BuiltImage
 from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
 from scs_build.locks.files import lock_path
+from scs_build.oci.layout import locked
 from scs_build.plan.graph import Graph
 from scs_build.recipes.models import NAME
 
@@ -103,8 +104,9 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest so that a reader sees the old or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
-    part.replace(path)
+    with locked(path.parent):  # two builds may end at the same time
+        part.write_text(json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
+        part.replace(path)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ LAYOUT_FILE = "oci-layout"
 LAYOUT_VERSION = "1.0.0"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
+# What `_beside` makes.
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 _PLATFORM = ("os", "architecture", "variant")
 
 
@@ -29,12 +32,13 @@ def write_layout(store: Store, directory: Path, images: Mapping[str, Image | str
     """Put images of the store, by reference name, into the layout `directory` (made when missing).
 
     An image is an `Image` or the digest of a manifest. Blobs are hard links to the store, copies across
-    file systems. References of other images stay; `index.json` is replaced in one move, under a lock,
-    so readers and other writers always see a whole layout. Raises `StoreError` when a blob is missing.
+    file systems. References of other images stay. It happens under a lock, and `index.json` is replaced in
+    one move: readers and other writers always see a whole layout. Raises `StoreError` when a blob is missing.
     """
-    new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
+    with locked(directory):
+        _remove_temporary(directory)
+        new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
         index = read_layout(directory) if (directory / "index.json").exists() else _empty()
         kept = [entry for entry in index["manifests"] if reference(entry) not in new]
         named = [{**entry, "annotations": {REF_NAME: ref}} for ref, entry in new.items()]
@@ -173,8 +177,16 @@ def _beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _remove_temporary(directory: Path) -> None:
+    """Remove what a killed process left; nobody else writes while the folder is locked."""
+    for folder in (directory, blob_path(directory, "")):
+        for path in folder.glob(".*"):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Hold the folder itself locked, so that no lock file becomes part of the layout."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -15,18 +15,19 @@ MIDDLE: Mapping[Kind, tuple[str, str, int]] = {
     "scaffold": ("program", "dpkg", 1),
     "install": ("program", "dpkg", 1),
     "wheel": ("program", "cc1", 1),
+    "bytecode": ("program", "python3*", 1),
     "venv": ("program", "uv", 1),
     "packages": (*WRITING, 2),
     "files": (*WRITING, 2),
     "system": (*WRITING, 2),
     "image": (*WRITING, 3),  # the configuration is there, the manifest begins
 }
+TREES: tuple[Kind, ...] = ("tools", "scaffold", "install", "bytecode")
 
 
 def start(step: Step) -> Point:
-    """The step's first touch of the disk."""
-    folder = step.kind not in ("packages", "files", "image")
-    return Point(step.name, "os.mkdir" if folder else "open", "*/tmp/*")
+    """The step is about to touch the disk."""
+    return Point(step.name, "make", "*/tmp/*")
 
 
 def middle(step: Step) -> Point:
@@ -35,15 +36,19 @@ def middle(step: Step) -> Point:
     return Point(step.name, event, path, number)
 
 
-def results(step: Step) -> list[Point]:
-    """Each thing that the step makes is whole and about to be put in place; its record is not there yet."""
-    if step.kind in ("tools", "scaffold", "install"):
-        return [Point(step.name, "os.rename", "*/trees/*")]
-    made = [Point(step.name, "os.rename", "*/blobs/sha256/*")]
-    return [*made, Point(step.name, "os.rename", "*/blobs/sha256/*", 2)] if step.kind == "image" else made
+def made(step: Step) -> Point:
+    """What the step made is whole, and about to be put in its place."""
+    return Point(step.name, "rename", "*/trees/*" if step.kind in TREES else "*/blobs/sha256/*")
 
 
-def ends(step: Step, results: Mapping[str, str]) -> list[Point]:
-    """All is there but the record of what the step made, and then but the record of its inputs."""
-    resolved = step.resolved_key({need.name: results[need.name] for need in step.needs})
-    return [Point(step.name, "os.rename", f"*/steps/{key}.json") for key in (resolved, step.key)]
+def ends(step: Step, results: Mapping[str, str]) -> tuple[Point, Point]:
+    """All is in place but the record of the result, and then but the record of the inputs."""
+    resolved, key = keys(step, results)
+    return Point(step.name, "rename", f"*/steps/{resolved}.json"), Point(
+        step.name, "rename", f"*/steps/{key}.json"
+    )
+
+
+def keys(step: Step, results: Mapping[str, str]) -> tuple[str, str]:
+    """Return the two keys of a step: from the results of the steps before it, and from all inputs."""
+    return step.resolved_key({need.name: results[need.name] for need in step.needs}), step.key
