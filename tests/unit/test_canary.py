@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scs_build.canonical import sha256_bytes
 from scs_build.locks.check import check_lock
+from scs_build.plan.step import FORMATS
 from scs_build.recipes.catalogue import Catalogue
 from tests.canary import known
 from tests.canary.artefacts import artefacts
@@ -28,8 +29,7 @@ def test_their_locks_fit_their_recipes(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_step_is_among_them() -> None:
-    kinds = {"tools", "scaffold", "install", "wheel", "venv", "packages", "files", "system", "image"}
-    assert {step["kind"] for step in known.known().values()} == kinds
+    assert {step["kind"] for step in known.known().values()} == FORMATS.keys()
 
 
 def test_other_bytes_under_the_same_key_are_noticed_and_the_complaint_says_what_to_do() -> None:

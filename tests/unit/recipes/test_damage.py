@@ -33,7 +33,9 @@ DOCUMENTS: list[tuple[bytes, type[BaseModel], type[InputError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "model", "error"), DOCUMENTS, ids=lambda part: getattr(part, "__name__", ""))
+@pytest.mark.parametrize(
+    ("data", "model", "error"), DOCUMENTS, ids=lambda part: getattr(part, "__name__", "")
+)
 @given(choice=st.data())
 def test_a_damaged_file_is_read_or_refused_at_its_place(
     data: bytes, model: type[BaseModel], error: type[InputError], choice: st.DataObject
