@@ -69,6 +69,11 @@ class ToolsTree:
             if stream.read(4) != ELF:
                 raise ProgramError(f"{program} of the tools tree is a script; start its interpreter")
         root = at or self.path
+        if set(":;$") & set(str(root)):
+            raise EngineError(
+                f"the dynamic loader cannot start programs below {root}: its path holds one of : ; $",
+                solution="set SCS_BUILD_STORE to a folder with another path",
+            )
         start = [root / self.loader, "--inhibit-cache", "--library-path", root / self.libraries]
         return [str(arg) for arg in (*start, "--argv0", program, root / found, *args)]
 

@@ -18,6 +18,7 @@ from scs_build.canonical import canonical_json, sha256_file
 from scs_build.errors import FormatError, Location, StoreError, VerificationError
 from scs_build.oci.image import MANIFEST_TYPE, Image
 from scs_build.store.store import Store
+from scs_build.strict_json import JsonError, read_json
 
 LAYOUT_FILE = "oci-layout"
 LAYOUT_VERSION = "1.0.0"
@@ -61,9 +62,17 @@ def read_layout(directory: Path) -> dict[str, Any]:
             f"the layout has version {version}, this release reads {LAYOUT_VERSION}", where=where
         )
     index = _read(directory / "index.json")
-    if not isinstance(index.get("manifests"), list):
+    manifests = index.get("manifests")
+    if not isinstance(manifests, list) or not all(map(_is_descriptor, manifests)):
         raise VerificationError("the index lists no manifests", where=Location(str(directory / "index.json")))
     return index
+
+
+def _is_descriptor(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
+        return False
+    notes = value.get("annotations", {})
+    return isinstance(notes, dict) and isinstance(notes.get(REF_NAME, ""), str)
 
 
 def reference(descriptor: Mapping[str, Any]) -> str | None:
@@ -198,11 +207,12 @@ def locked(directory: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
+        value = read_json(path.read_bytes())
     except FileNotFoundError as error:
         raise VerificationError("is missing: this is no OCI layout", where=Location(str(path))) from error
-    except ValueError as error:
-        raise VerificationError(f"is not JSON: {error}", where=Location(str(path))) from error
+    except JsonError as error:
+        place = Location(str(path), error.line, error.column)
+        raise VerificationError(error.reason, where=place) from error
     if not isinstance(value, dict):
         raise VerificationError("is not a JSON object", where=Location(str(path)))
     return value
