@@ -162,7 +162,7 @@ def test_a_revision_is_never_an_option_of_git(repository: World, tmp_path: Path)
 def test_a_link_that_leads_out_of_a_revision_is_an_error_or_stays_a_link(
     repository: World, tmp_path: Path
 ) -> None:
-    """Python 3.11.2, that of Debian 12, refuses nothing yet: it makes the link, and nothing goes through it."""
+    """Python 3.11.2, that of Debian 12, refuses nothing yet: it makes the link, and nothing follows it."""
     (repository.root / "images/iaas/away").symlink_to("/etc")
     git(repository.root, "add", ".")
     git(repository.root, "commit", "--quiet", "-m", "away")
