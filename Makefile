@@ -63,6 +63,7 @@ test: check
 
 test-system: setup
 	@.ci/packages $(TEST_PACKAGES)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m hypothesis tests/unit
 	$(BIN)/python -m pytest --durations=0 tests/system
 
 bench: setup
