@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.up-to-date
-# What tests need beside: gcc makes the programs that break the rules about machine code.
-TEST_PACKAGES := gcc libc6-dev
+# What tests need beside: gcc makes the programs that break the rules about machine code, libfaketime is for
+# the user who builds a year later.
+TEST_PACKAGES := gcc libc6-dev libfaketime
 # Zuul is heavy and only looked at: it never shares an environment with what builds.
 ZUUL_VENV := .venv-zuul
 ZUUL_BIN := $(ZUUL_VENV)/bin
@@ -17,7 +18,7 @@ OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock-requirements" $(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup setup-zuul quickstart check lint unit test test-zuul bench docs lock-requirements clean
+.PHONY: help setup setup-zuul quickstart check lint unit test test-zuul test-system bench docs lock-requirements clean
 
 help:
 	@echo "make setup              install what is needed (quick when up to date)"
@@ -26,6 +27,7 @@ help:
 	@echo "make check              format, lint, types, architecture, unit tests, generated docs (a minute)"
 	@echo "make test               check, the jobs of Zuul, integration tests, and the proof on a running stack"
 	@echo "make test-zuul          the jobs of Zuul only: its own parsers and job graph, the roles"
+	@echo "make test-system        the proofs that take half an hour: every image of every series, every kind of kill"
 	@echo "make bench              the measurements, as ratios to a floor of the same run"
 	@echo "make docs               write the generated pages of docs/reference"
 	@echo "make lock-requirements  pin the development tools anew (UPGRADE=1 takes the newest)"
@@ -70,6 +72,11 @@ test: check
 test-zuul: setup-zuul
 	$(OFFLINE) $(ZUUL_BIN)/python -m pytest tests/zuul
 	$(ZUUL_BIN)/python -m pytest tests/roles
+
+test-system: setup
+	@.ci/packages $(TEST_PACKAGES)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m hypothesis tests/unit
+	$(BIN)/python -m pytest --durations=0 tests/system
 
 bench: setup
 	$(BIN)/python -m benchmarks.bench_plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 from scs_build.errors import FormatError, Location, LockError
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.models import FORMAT, Lock
+from scs_build.strict_json import JsonError, read_json
 
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# There is something under the name of the file, and it cannot be read: a folder, a link to itself.
+NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 AGAIN = "write it again with `scs-build lock`"
 GAP = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
@@ -78,17 +82,18 @@ def _ordered(line: dict[str, Any]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = read_json(path.read_bytes())
     except FileNotFoundError as error:
         where = Location(str(path))
         command = f"run `scs-build lock {path.parent.parent.name} --series {path.stem}`"
         raise LockError("there is no lock", where=where, solution=command) from error
-    except json.JSONDecodeError as error:
-        place = Location(str(path), error.lineno, error.colno)
-        raise LockError(f"is not JSON: {error.msg}", where=place, solution=AGAIN) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise LockError("is not JSON in UTF-8", where=Location(str(path)), solution=AGAIN) from error
+    except JsonError as error:
+        place = Location(str(path), error.line, error.column)
+        raise LockError(error.reason, where=place, solution=AGAIN) from error
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        raise LockError("is no file", where=Location(str(path)), solution=AGAIN) from error
     problem = _problem(document)
     if problem:
         raise LockError(problem, where=Location(str(path), 1), solution=AGAIN)
@@ -105,7 +110,7 @@ def _problem(document: Any) -> str:
     """Return what is wrong with the outer form of a lock file, or nothing."""
     if not isinstance(document, dict):
         return "is not a JSON object"
-    if not isinstance(document.get("format"), int) or document["format"] < 1:
+    if type(document.get("format")) is not int or document["format"] < 1:
         return "`format` must be a whole number"
     if document["format"] > FORMAT:
         return ""

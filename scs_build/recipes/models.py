@@ -2,6 +2,7 @@
 
 # No postponed annotations here: pydantic would compile each of them from its text at every start.
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -33,10 +34,11 @@ REQUIREMENT = r"^[A-Za-z0-9][^\r\n]*$"
 DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LINE = r"^[^\r\n]+$"
-SERIES = r"^\d{4}\.\d$"
-DATE = r"^\d{4}-\d{2}-\d{2}$"
-PYTHON = r"^3\.\d+$"
-GLIBC = r"^2_\d+$"
+# Not \d: the digits of other scripts are digits too.
+SERIES = r"^[0-9]{4}\.[0-9]$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+PYTHON = r"^3\.[0-9]{1,2}$"
+GLIBC = r"^2_[0-9]{1,2}$"
 # A domain, an address of four numbers or an IPv6 address in brackets; then, where not the usual one, a port.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 REGISTRY = rf"^({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?$"
@@ -68,6 +70,14 @@ _PATTERN_WORDS = "pattern; `*` within a name, `**` over folders, `{a,b}` one of 
 
 def _path_pattern(text: str) -> str:
     pattern_regex(text)
+    return text
+
+
+def _real_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"there is no such day as `{text}`") from error
     return text
 
 
@@ -283,7 +293,7 @@ class Series(Model):
 
     format: Literal[1] = Field(description="version of this file format")
     name: Annotated[str, StringConstraints(pattern=SERIES)] = Field(description="name of its folder")
-    released: Annotated[str, StringConstraints(pattern=DATE)] = Field(
+    released: Annotated[str, StringConstraints(pattern=DATE), AfterValidator(_real_date)] = Field(
         description="the date that images carry as `created`"
     )
     debian: DebianChannel = Field(description="the Debian release")
