@@ -142,6 +142,13 @@ class PolicyError(InputError):
     meaning = "a policy is not valid"
 
 
+class ZuulError(InputError):
+    """Zuul's configuration is not valid."""
+
+    exit_code = 23
+    meaning = "the configuration of Zuul is not valid"
+
+
 class ResultError(ScsBuildError):
     """What was made is not what it must be."""
 

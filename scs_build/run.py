@@ -47,6 +47,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     log: IO[bytes] | None = None,
+    output: IO[bytes] | None = None,
     stdin: bytes = b"",
     timeout: float | None = None,
     accept: Collection[int] = (0,),
@@ -59,11 +60,11 @@ def run(
     """Run a program to its end, as a child of the calling thread.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
-    file and the result holds none; with `line`, standard output goes there line by line, with `talk`
-    standard error; `attached` programs get the caller's own streams. `stdin` is what the program reads. It
-    inherits the descriptor `keep` under the same number. `started` gets the process id as soon as there is
-    one. Statuses outside `accept`, a missing program and a time-out raise `ProgramError` with the command
-    and the end of its output.
+    file and the result holds none; with `output`, standard output goes to that one; with `line`, it goes
+    there line by line, with `talk` standard error; `attached` programs get the caller's own streams.
+    `stdin` is what the program reads. It inherits the descriptor `keep` under the same number. `started`
+    gets the process id as soon as there is one. Statuses outside `accept`, a missing program and a time-out
+    raise `ProgramError` with the command and the end of its output.
     """
     import sh
 
@@ -78,7 +79,7 @@ def run(
         "_decode_errors": "replace",
         "_pass_fds": set() if keep is None else {keep},
         "_preexec_fn": partial(_prepare, keep, background=started is not None),
-        **_streams(log, line, talk, attached=attached),
+        **_streams(log, output, line, talk, attached=attached),
     }
     if started is not None:
         options |= {"_bg": True, "_bg_exc": False}
@@ -104,6 +105,7 @@ def run(
 
 def _streams(
     log: IO[bytes] | None,
+    output: IO[bytes] | None,
     line: Callable[[str], None] | None,
     talk: Callable[[str], None] | None,
     *,
@@ -115,6 +117,8 @@ def _streams(
     streams: dict[str, Any] = {"_tty_out": False}
     if log is not None:
         streams |= {"_out": log.fileno(), "_err": log.fileno()}
+    if output is not None:
+        streams["_out"] = output.fileno()
     told = {"_out": line, "_err": talk}
     return streams | {name: listener for name, listener in told.items() if listener is not None}
 

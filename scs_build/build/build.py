@@ -14,13 +14,13 @@ from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
 from scs_build.inputs.artefact import Artefact
-from scs_build.inputs.kinds import INPUTS
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
 from scs_build.plan.plan import Plan, PlannedImage, make_plan
 from scs_build.progress import Progress
 from scs_build.recipes.site import Site
-from scs_build.store.fetch import Download, Fetched, fetch
+from scs_build.store.downloads import download_of
+from scs_build.store.fetch import Fetched, fetch
 from scs_build.store.store import Store
 
 # Trees and compilers need more room than what is fetched: measured for the first five images.
@@ -116,7 +116,7 @@ def fetch_missing(
     """Fetch those of the artefacts that the store does not hold, or holds broken."""
     missing = _missing({a.sha256: a for a in artefacts}.values(), store, options.jobs)
     store.require_space(sum(a.size for a in missing) * ROOM_PER_BYTE)
-    downloads = [_download(artefact, options.site) for artefact in missing]
+    downloads = [download_of(artefact, options.site) for artefact in missing]
     return fetch(store, downloads, jobs=8, offline=options.offline, progress=progress)
 
 
@@ -129,12 +129,6 @@ def _missing(artefacts: Collection[Artefact], store: Store, jobs: int) -> list[A
     with ThreadPoolExecutor(jobs) as pool:
         sound = list(pool.map(lambda a: store.is_sound(a.sha256), artefacts))
     return [artefact for artefact, good in zip(artefacts, sound, strict=True) if not good]
-
-
-def _download(artefact: Artefact, site: Site) -> Download:
-    name = f"{artefact.name} {artefact.version}"
-    urls = INPUTS[artefact.kind].urls
-    return Download(artefact.sha256, artefact.size, name, lambda: urls(artefact, site))
 
 
 def _sorted_out(

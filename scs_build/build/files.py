@@ -1,12 +1,16 @@
-"""The files layer: what the recipe itself brings - files, templates, directories, links."""
+"""The files layer: what the recipe itself brings - files, templates, directories, links, fetched inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from scs_build.build.records import Record, layer_record
 from scs_build.build.workshop import Workshop
 from scs_build.errors import Location, RecipeError
+from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import TREES
+from scs_build.inputs.place import placed
 from scs_build.oci.entry import Entry
 from scs_build.oci.layer import write_layer
 from scs_build.plan.graph import Graph
@@ -18,7 +22,19 @@ from scs_build.recipes.models import User
 def run_files(shop: Workshop, step: Step) -> Record:
     """Write the layer of the recipe's own files."""
     entries = recipe_entries(shop.graph, shop.component(step))
-    return layer_record(write_layer(shop.store, entries, shop.jobs))
+    with shop.store.scratch("inputs") as folder:
+        for artefact in step.artefacts:
+            entries += _input(shop, artefact, folder)
+        return layer_record(write_layer(shop.store, entries, shop.jobs))
+
+
+def _input(shop: Workshop, artefact: Artefact, folder: Path) -> Iterator[Entry]:
+    """Lay an input into the image; the content of its files is put into `folder`."""
+    blob, unpacked = shop.store.blob(artefact.sha256), artefact.data.get("unpack")
+    for path, member in placed(artefact, TREES[artefact.kind].unpack(artefact, blob, folder)):
+        if not (unpacked and shop.dropped.first(path) is not None):
+            content = folder / member.sha256 if member.type == "file" else b""
+            yield Entry(path, member.type, member.mode, content=content, link=member.link)
 
 
 def recipe_entries(graph: Graph, component: Component) -> list[Entry]:

@@ -104,10 +104,13 @@ def databases(users: dict[str, User]) -> dict[str, bytes]:
 
 def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
     """Move a tree into the store; its result is the digest of its index."""
-    result = digest_of(
-        [[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()]
-    )
+    result = tree_digest(tree)
     with shop.store.new_tree(step.key) as target:
         target.rmdir()
         tree.rename(target)
     return make_record(result, trees=[step.key])
+
+
+def tree_digest(tree: Path) -> str:
+    """Return the digest of everything in a tree that can become part of an image."""
+    return digest_of([[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()])

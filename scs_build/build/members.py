@@ -26,7 +26,8 @@ def held(store: Store, artefact: Artefact) -> Path:
 
 def members_of(store: Store, artefact: Artefact) -> tuple[Member, ...]:
     """Return every path of an artefact; raises `StoreError` when it is neither known nor in the store."""
-    what = {"index": artefact.sha256, "kind": artefact.kind, "format": INDEX_FORMAT}
+    how = {"unpack": True} if artefact.data.get("unpack") else {}
+    what = {"index": artefact.sha256, "kind": artefact.kind, "format": INDEX_FORMAT, **how}
     kind = INPUTS[artefact.kind]
     found = remembered(store, what, lambda: [astuple(m) for m in kind.index(artefact, held(store, artefact))])
     return tuple(Member(*fields) for fields in found)

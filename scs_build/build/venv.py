@@ -10,6 +10,7 @@ from pathlib import Path
 from scs_build.build.bytecode import bytecode_files
 from scs_build.build.pyc import compile_sources, pyc_entry
 from scs_build.build.records import Record, layer_record
+from scs_build.build.requirements import refuse_unmet
 from scs_build.build.select import files_below, refuse
 from scs_build.build.wheel import compiled_wheel, file_name
 from scs_build.build.workshop import Workshop
@@ -33,6 +34,7 @@ $uv pip sync --no-index --find-links /step/wheels --require-hashes --link-mode c
 def run_venv(shop: Workshop, step: Step) -> Record:
     """Write the layer of an image's virtual environment."""
     wheels = (*step.artefacts, *_compiled(shop, step))
+    refuse_unmet(shop, step, wheels)
     requirements = "".join(f"{a.name}=={a.version} --hash=sha256:{a.sha256}\n" for a in wheels).encode()
     contents = {f"wheels/{file_name(a)}": a for a in wheels}
     python = shop.graph.series.python

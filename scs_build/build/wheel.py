@@ -59,7 +59,8 @@ def compiled_wheel(store: Store, step: Step, record: Record) -> Artefact:
     """Return the wheel that a step compiled from its sdist as an artefact of the store."""
     sdist, sha256 = step.artefacts[0], record["uses"]["blobs"][0]
     size = store.blob(sha256).stat().st_size
-    return Artefact("wheel", sdist.name, sdist.version, sha256, size, data={"file": record["wheel"]})
+    data = {**sdist.data, "file": record["wheel"]}
+    return Artefact("wheel", sdist.name, sdist.version, sha256, size, data=data)
 
 
 def file_name(artefact: Artefact) -> str:

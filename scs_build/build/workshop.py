@@ -133,7 +133,20 @@ class Workshop:
                     link_or_copy(content, target)
                 else:
                     target.write_bytes(content)
+            _open_to_all(folder)
             yield folder
+
+
+def _open_to_all(folder: Path) -> None:
+    """Fix the modes that a step sees of its inputs: this process has the umask of whoever started it.
+
+    Files with other names, such as those of the store, have modes already.
+    """
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+        elif path.stat().st_nlink == 1:
+            path.chmod(0o644)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

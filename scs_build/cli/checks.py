@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Literal
 from scs_build.cli.options import Session
 from scs_build.cli.output import size
 from scs_build.errors import ScsBuildError
+from scs_build.strict_json import read_json
 
 Verdict = Literal["ok", "warning", "missing"]
 
@@ -117,6 +117,15 @@ def apt(session: Session) -> Iterable[Check]:  # noqa: ARG001
         yield Check("apt", "warning", "not there", "`scs-build lock` needs apt: lock on a Debian system")
 
 
+def git(session: Session) -> Iterable[Check]:  # noqa: ARG001
+    """Check the program that fetches git trees."""
+    path = shutil.which("git")
+    if path:
+        yield Check("git", "ok", path)
+    else:
+        yield Check("git", "warning", "not there", "recipes with git trees need it: apt-get install git")
+
+
 def disk(session: Session) -> Iterable[Check]:
     """Check the store: its format, whether it can be written, and the free space beside it."""
     from scs_build.store.usage import free_space
@@ -165,9 +174,14 @@ def archive_keys(session: Session) -> Iterable[Check]:
     folder = session.root / "images" / "series" / "keys"
     if not (folder / "keys.json").exists():
         return
-    for key in json.loads((folder / "keys.json").read_text())["keys"]:
-        ends = datetime.fromisoformat(key["expires"]).replace(tzinfo=UTC)
-        name, found = f"key {key['file']}", f"until {key['expires']}"
+    try:
+        keys = read_json((folder / "keys.json").read_bytes())["keys"]
+        ends_of = {key["file"]: datetime.fromisoformat(key["expires"]).replace(tzinfo=UTC) for key in keys}
+    except (ValueError, KeyError, TypeError) as error:
+        yield Check("archive keys", "missing", f"{folder / 'keys.json'}: {error!r}", "restore the file")
+        return
+    for file, ends in ends_of.items():
+        name, found = f"key {file}", f"until {ends:%Y-%m-%d}"
         if ends > datetime.now(UTC) + EXPIRES_SOON:
             yield Check(name, "ok", found)
         else:
@@ -177,5 +191,5 @@ def archive_keys(session: Session) -> Iterable[Check]:
 
 
 CHECKS: tuple[Callable[[Session], Iterable[Check]], ...] = (
-    python, recipes, native_engine, trial_step, docker, apt, disk, memory, clock, archive_keys,
+    python, recipes, native_engine, trial_step, docker, apt, git, disk, memory, clock, archive_keys,
 )  # fmt: skip

@@ -51,14 +51,14 @@ def make_locks(
     with session.store.lock("apt"):
         changes = lock_images(
             session.catalogue, session.series, images, session.platform, session.site, upgrade=upgrade,
-            upgrade_packages=packages, work=session.store.root / "indices" / session.series,
-            progress=session.progress,
+            upgrade_packages=packages, store=session.store,
+            work=session.store.root / "indices" / session.series, progress=session.progress,
         )  # fmt: skip
-    rebuilds = rebuilt(session, {change.image for change in changes})
+    rebuilds = rebuilt(session, {change.image for change in changes if change.content})
     lines = [line for change in changes for line in change_lines(change)]
-    text = "\n".join((*lines, f"\nthis rebuilds: {', '.join(rebuilds)}")) if lines else "nothing changed"
+    lines += [f"\nthis rebuilds: {', '.join(rebuilds) or 'nothing'}"] if lines else ["nothing changed"]
     answer = {"changes": [change.to_json() for change in changes], "rebuilds": rebuilds}
-    print_result(answer, text, as_json=session.json)
+    print_result(answer, "\n".join(lines), as_json=session.json)
 
 
 def rebuilt(session: Session, locks: set[str]) -> list[str]:
@@ -79,8 +79,13 @@ def change_lines(change: LockChange) -> list[str]:
         change.image,
         *(f"  + {name} {version}" for name, version in change.added),
         *(f"  - {name} {version}" for name, version in change.removed),
-        *(f"  ~ {name} {old} -> {new}" for name, old, new in change.changed),
+        *(f"  ~ {name} {_step(old, new)}" for name, old, new in change.changed),
+        *([f"  = {len(change.restated)} with more or less said of the same file"] if change.restated else []),
     ]
+
+
+def _step(old: str, new: str) -> str:
+    return f"{old} -> {new}" if old != new else f"{old}, other bytes"
 
 
 def check_locks(session: Session, images: tuple[str, ...]) -> None:
@@ -91,7 +96,7 @@ def check_locks(session: Session, images: tuple[str, ...]) -> None:
 
     names = images or tuple(sorted(series_images(session.catalogue, session.series)))
     findings = {name: check_lock(session.catalogue, session.series, name, session.platform) for name in names}
-    text = "\n".join(f"{name}: {finding}" for name, found in findings.items() for finding in found)
+    text = "\n".join(finding for found in findings.values() for finding in found)
     print_result(findings, text or f"{len(names)} locks fit their recipes", as_json=session.json)
     wrong = [name for name, found in findings.items() if found]
     if wrong:

@@ -30,6 +30,8 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (that of the process when None) and return the exit code."""
+    if argv is None:
+        speak_utf8()
     args = list(sys.argv[1:] if argv is None else argv)
     if "_SCS_BUILD_COMPLETE" in os.environ:
         app.main(args, prog_name=PROGRAM)  # answers the shell and exits
@@ -47,6 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return end_of(error, args, as_json=wants_json(args))
     return 0
+
+
+def speak_utf8() -> None:
+    """Start this process again in UTF-8 mode where its locale has another encoding.
+
+    Names of files in packages and paths in locks are UTF-8, whatever this user's language is written in.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def wants_json(args: Sequence[str]) -> bool:

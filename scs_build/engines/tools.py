@@ -69,6 +69,11 @@ class ToolsTree:
             if stream.read(4) != ELF:
                 raise ProgramError(f"{program} of the tools tree is a script; start its interpreter")
         root = at or self.path
+        if set(":;$") & set(str(root)):
+            raise EngineError(
+                f"the dynamic loader cannot start programs below {root}: its path holds one of : ; $",
+                solution="set SCS_BUILD_STORE to a folder with another path",
+            )
         start = [root / self.loader, "--inhibit-cache", "--library-path", root / self.libraries]
         return [str(arg) for arg in (*start, "--argv0", program, root / found, *args)]
 
@@ -135,5 +140,8 @@ def finish_tree(tree: Path) -> None:
         if (tree / source).is_file() and not (tree / name).exists():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(tree / source, tree / name)
-    for name in MOUNT_POINTS:
-        (tree / name).mkdir(exist_ok=True)
+            (tree / name).chmod(0o644)  # whatever the umask of this process is
+    for path in (tree / name for name in MOUNT_POINTS):
+        if not path.exists():
+            path.mkdir()
+            path.chmod(0o755)

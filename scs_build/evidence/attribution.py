@@ -13,7 +13,9 @@ from scs_build.evidence.authorities import strange_authorities
 from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.content import Item
 from scs_build.evidence.explanation import Explainer, Explanation, differences
+from scs_build.evidence.sources import Source
 from scs_build.evidence.subject import Subject
+from scs_build.inputs.kinds import TREES
 from scs_build.oci.order import WHITEOUT
 
 # Raised by whatever changes an outcome for the same image.
@@ -117,9 +119,14 @@ def _dropped(explainer: Explainer, rows: Mapping[str, Explanation]) -> Iterator[
     for path, explanation in rows.items():
         if explanation.kind in ("artefact", "generated") and explainer.subject.items[path].type != "dir":
             rule = explainer.dropped(path)
-            if rule is not None:
+            if rule is not None and not _is_stated(explanation.source):
                 text = f"is there, although images/paths.yaml drops {rule.path}: {rule.reason}"
                 yield Finding("dropped", f"/{path}", text)
+
+
+def _is_stated(source: Source | None) -> bool:
+    """Tell whether an input is a single file, whose very path a recipe states."""
+    return source is not None and source.artefact.kind in TREES and not source.artefact.data.get("unpack")
 
 
 def _missing(explainer: Explainer) -> Iterator[Finding]:
@@ -130,7 +137,8 @@ def _missing(explainer: Explainer) -> Iterator[Finding]:
             continue
         rule = explainer.generated(path)
         brought = [claim for claim in claims if claim.kind != "artefact"]
-        if brought or (explainer.dropped(path) is None and not (rule and rule.altered)):
+        dropped = explainer.dropped(path) is not None and not _is_stated(claims[0].source)
+        if brought or not (dropped or (rule and rule.altered)):
             by = (brought or claims)[0].by
             yield Finding("missing", f"/{path}", f"{by} brings it, and nothing says why it is not there")
 

@@ -16,7 +16,7 @@ from scs_build.inputs.deb.edges import deb_edges
 from scs_build.inputs.edges import Edges
 from scs_build.inputs.kinds import INPUTS
 from scs_build.inputs.python.edges import python_edges
-from scs_build.inputs.python.locker import canonical
+from scs_build.inputs.python.requirements import canonical
 from scs_build.plan.graph import NOT_SHAPING, Graph
 from scs_build.store.facts import remembered
 

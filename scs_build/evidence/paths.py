@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scs_build.evidence.content import Item
-from scs_build.oci.inside import resolve
+from scs_build.inside import resolve
 
 
 def real_path(items: Mapping[str, Item], path: str, *, last: bool = True) -> str:

@@ -13,7 +13,7 @@ from scs_build.errors import Location, StoreError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.kinds import INPUTS
-from scs_build.locks.files import line_of, lock_path
+from scs_build.locks.files import artefact_rows, lock_path
 from scs_build.oci.entry import Entry
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
@@ -50,7 +50,8 @@ class Source:
         """Return the line of the lock."""
         path = lock_path(graph.catalogue.component(self.image).folder, graph.series.name)
         shown = path.relative_to(graph.catalogue.root).as_posix()
-        return Location(shown, line_of(path, self.artefact))
+        index = graph.lock(self.image).artefacts.index(self.artefact)
+        return Location(shown, artefact_rows(path, graph.platform)[index])
 
     def identity(self, graph: Graph) -> Identity:
         """Return the names by which the world knows it."""
@@ -95,18 +96,18 @@ def placed(graph: Graph, store: Store, source: Source) -> Iterator[Member]:
     """Yield what an artefact brings as it lies in an image; hard links have the hash of their content."""
     members = members_of(store, source.built)
     hashes = {member.path: member.sha256 for member in members}
-    kind, python = INPUTS[source.built.kind], graph.series.python
-    for member in members:
-        whole = replace(member, sha256=hashes.get(member.link, "")) if member.type == "hardlink" else member
-        found = kind.placed(source.built, whole, python)
-        if found is not None:
-            yield found
+    whole = (
+        replace(member, sha256=hashes.get(member.link, "")) if member.type == "hardlink" else member
+        for member in members
+    )
+    yield from INPUTS[source.built.kind].placed(source.built, whole, graph.series.python)
 
 
 def placed_path(graph: Graph, source: Source, path: str) -> str:
     """Return where a member of an artefact lies in an image; paths have no leading slash."""
-    member = INPUTS[source.built.kind].placed(source.built, Member(path, "file", 0o644), graph.series.python)
-    return member.path if member else path
+    member = Member(path, "file", 0o644)
+    found = INPUTS[source.built.kind].placed(source.built, (member,), graph.series.python)
+    return next(iter(found), member).path
 
 
 def status_of(store: Store, source: Source) -> tuple[Member, ...]:

@@ -1,11 +1,14 @@
-"""Members of tar archives, read in one pass."""
+"""Members of archives, read in one pass; what reads a file's content may keep it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
+from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.artefact import EntryType, Member
 
 if TYPE_CHECKING:
@@ -20,9 +23,33 @@ TYPES: dict[bytes, EntryType] = {
     b"5": "dir",
     b"6": "fifo",
 }
+CHUNK = 1 << 20
+
+# Takes a file's content and returns its sha256.
+Taker = Callable[[IO[bytes]], str]
 
 
-def tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
+def hashed(stream: IO[bytes]) -> str:
+    """Return the sha256 of a stream, and keep nothing."""
+    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def keeper(folder: Path) -> Taker:
+    """Return what keeps each content in a folder under its sha256: no path of an archive names a file."""
+
+    def keep(stream: IO[bytes]) -> str:
+        digest, part = hashlib.sha256(), folder / "part"
+        with part.open("wb") as target:
+            while piece := stream.read(CHUNK):
+                digest.update(piece)
+                target.write(piece)
+        part.rename(folder / digest.hexdigest())
+        return digest.hexdigest()
+
+    return keep
+
+
+def tar_members(archive: tarfile.TarFile, take: Taker = hashed) -> Iterator[Member]:
     """Yield every path of an open archive but its root; paths are relative and without `./`."""
     for info in archive:
         path = clean(info.name)
@@ -31,9 +58,30 @@ def tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
         kind = TYPES.get(info.type, "file")
         link = clean(info.linkname) if kind == "hardlink" else info.linkname if kind == "link" else ""
         stream = archive.extractfile(info) if kind == "file" else None
-        digest = hashlib.file_digest(stream, "sha256").hexdigest() if stream else ""  # type: ignore[arg-type]
+        digest = take(stream) if stream else ""
         size = info.size if kind == "file" else 0
         yield Member(path, kind, info.mode & 0o7777, info.uid, info.gid, size, digest, link)
+
+
+def zip_members(path: Path, take: Taker = hashed) -> Iterator[Member]:
+    """Yield the files of a zip archive; modes as recorded, else 0644."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                recorded = info.external_attr >> 16
+                with archive.open(info) as stream:
+                    if stat.S_ISLNK(recorded):
+                        yield Member(clean(info.filename), "link", 0o777, link=stream.read().decode())
+                        continue
+                    digest = take(stream)
+                mode = stat.S_IMODE(recorded) or 0o644
+                yield Member(clean(info.filename), "file", mode, size=info.file_size, sha256=digest)
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise IntegrityError(f"is not a zip archive: {error}", where=Location(str(path))) from error
 
 
 def clean(path: str) -> str:

@@ -73,17 +73,30 @@ class Input(Protocol):
 
     kind: str
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The texts that each of its lock lines has beside those of every line."""
+
     def urls(self, artefact: Artefact, site: Any) -> Iterable[str]:
         """Return where the artefact can be had, best source first; may ask the network."""
 
     def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
         """Read the artefact's file and return every path that it brings."""
 
-    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member | None:
-        """Return a member as it lies in an image; None when this kind is never in an image as it is."""
+    def placed(
+        self, artefact: Artefact, members: Iterable[Member], python: PythonChannel
+    ) -> Iterable[Member]:
+        """Return members as they lie in an image; none when this kind is never in one as it is."""
 
     def identity(self, artefact: Artefact, series: Series) -> Identity:
         """Return the names by which the world knows the artefact and what it was made from; reads nothing."""
 
     def describe(self, artefact: Artefact, path: Path) -> Description:
         """Read the artefact's file and return what it says about itself."""
+
+
+class TreeInput(Input, Protocol):
+    """A kind whose files an image holds as they are."""
+
+    def unpack(self, artefact: Artefact, path: Path, into: Path) -> Iterator[Member]:
+        """Return every path as `index` does, and leave each file's content in `into`, under its sha256."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,12 +17,29 @@ if TYPE_CHECKING:
     from scs_build.recipes.site import Site
 
 
+# Seconds after which a source that does not answer counts as down, for this attempt.
+TIMEOUT = 30
+
+
+class Depot(Protocol):
+    """Where lockers leave what they fetched: the same bytes are then there for builds."""
+
+    def bring(self, artefacts: Sequence[Artefact]) -> list[Path]:
+        """Return the file of each artefact, fetched and checked where it is missing."""
+
+    def receive(self, name: str, urls: Iterable[str]) -> tuple[str, int]:
+        """Fetch what has no hash yet from the first of `urls` that delivers; return its sha256 and size."""
+
+    def path(self, sha256: str) -> Path:
+        """Return the file with that hash, which is there."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What is the same for all images of one call.
 
     `folder` is the series' folder in the recipes; `work` is a directory that may outlive the call (package
-    indices lie there and are only refreshed).
+    indices lie there and are only refreshed). Without a `depot` locks can be checked, not made.
     """
 
     series: Series
@@ -31,6 +48,14 @@ class Context:
     site: Site
     work: Path
     progress: Progress
+    depot: Depot | None = None
+    timeout: int = TIMEOUT
+
+    @property
+    def store(self) -> Depot:
+        """The depot, which whoever locks has given."""
+        assert self.depot is not None, "only checking goes without"
+        return self.depot
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,14 @@ class Request:
         return Location(self.component.shown)
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not fit, and the lock line at fault, where it is one line."""
+
+    reason: str
+    line: Artefact | None = None
+
+
 class Locker(Protocol):
     """Resolves what a recipe asks of one family of inputs, such as Debian packages."""
 
@@ -76,5 +109,5 @@ class Locker(Protocol):
     def lock(self, request: Request) -> list[Artefact]:
         """Return the exact artefacts; asks the network; raises `ResolutionError` when there are none."""
 
-    def check(self, request: Request) -> list[str]:
-        """Return what `request.locked` lacks or has too much, one sentence each; asks nobody."""
+    def check(self, request: Request) -> list[Finding]:
+        """Return what `request.locked` lacks or has too much; asks nobody."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
-from scs_build.inputs.locking import Context
-from scs_build.locks.files import lock_path, read_lock
+from scs_build.inputs.locking import Context, Finding, Request
+from scs_build.locks.complete import read_complete
+from scs_build.locks.files import artefact_rows, lock_path
 from scs_build.locks.requests import request_for
 from scs_build.progress import Silent
 from scs_build.recipes.site import Site
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> list[str]:
-    """Return what is wrong with an image's lock, one sentence each; nothing when it fits.
+    """Return what is wrong with an image's lock, one sentence each after its place; nothing when it fits.
 
     A lock that is missing or not valid, also one of an image below, raises `LockError`.
     """
@@ -28,7 +30,18 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     )  # fmt: skip
 
     def lines(image: str) -> tuple[Artefact, ...]:
-        return read_lock(lock_path(catalogue.component(image).folder, series), platform).artefacts
+        return read_complete(lock_path(catalogue.component(image).folder, series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
-    return [finding for locker in lockers(context) for finding in locker.check(request)]
+    path = lock_path(catalogue.component(name).folder, series)
+    shown = path.relative_to(catalogue.root)
+    findings = [finding for locker in lockers(context) for finding in locker.check(request)]
+    rows = artefact_rows(path, platform) if findings else []
+    placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]
+    return [f"{place}: {reason}" for place, reason in sorted(placed, key=lambda pair: pair[0].line or 0)]
+
+
+def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:
+    """Return where the line at fault stands, if it is one line."""
+    number = next((n for n, line in enumerate(request.locked) if line is finding.line), len(rows))
+    return Location(str(shown), rows[number] if number < len(rows) else None)

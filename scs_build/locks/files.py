@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -11,10 +12,15 @@ from scs_build.errors import FormatError, Location, LockError
 from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.models import FORMAT, Lock
+from scs_build.strict_json import JsonError, read_json
 
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# There is something under the name of the file, and it cannot be read: a folder, a link to itself.
+NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 AGAIN = "write it again with `scs-build lock`"
+GAP = re.compile(r"[\s,]*")
+DECODER = json.JSONDecoder()
 
 
 def lock_path(folder: Path, series: str) -> Path:
@@ -32,8 +38,14 @@ def read_lock(path: Path, platform: str) -> Lock:
     if platform not in platforms:
         where, solution = Location(str(path)), "lock it with `scs-build lock --platform`"
         raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
-    artefacts = tuple(_artefact(path, number, line) for number, line in enumerate(platforms[platform]))
+    numbered = enumerate(platforms[platform])
+    artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
     return Lock(document["image"], document["series"], platform, artefacts)
+
+
+def has_lock(path: Path, platform: str) -> bool:
+    """Tell whether the file is there and holds a lock for the platform; raises as `read_lock` does."""
+    return path.exists() and platform in _load(path)["platforms"]
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
@@ -68,17 +80,18 @@ def _ordered(line: dict[str, Any]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = read_json(path.read_bytes())
     except FileNotFoundError as error:
         where = Location(str(path))
         command = f"run `scs-build lock {path.parent.parent.name} --series {path.stem}`"
         raise LockError("there is no lock", where=where, solution=command) from error
-    except json.JSONDecodeError as error:
-        place = Location(str(path), error.lineno, error.colno)
-        raise LockError(f"is not JSON: {error.msg}", where=place, solution=AGAIN) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise LockError("is not JSON in UTF-8", where=Location(str(path)), solution=AGAIN) from error
+    except JsonError as error:
+        place = Location(str(path), error.line, error.column)
+        raise LockError(error.reason, where=place, solution=AGAIN) from error
+    except OSError as error:
+        if error.errno not in NO_FILE:
+            raise
+        raise LockError("is no file", where=Location(str(path)), solution=AGAIN) from error
     problem = _problem(document)
     if problem:
         raise LockError(problem, where=Location(str(path), 1), solution=AGAIN)
@@ -95,7 +108,7 @@ def _problem(document: Any) -> str:
     """Return what is wrong with the outer form of a lock file, or nothing."""
     if not isinstance(document, dict):
         return "is not a JSON object"
-    if not isinstance(document.get("format"), int) or document["format"] < 1:
+    if type(document.get("format")) is not int or document["format"] < 1:
         return "`format` must be a whole number"
     if document["format"] > FORMAT:
         return ""
@@ -106,7 +119,7 @@ def _problem(document: Any) -> str:
     return f"`{bad[0]}` is not a list" if bad else ""
 
 
-def _artefact(path: Path, number: int, line: Any) -> Artefact:
+def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
     try:
         artefact = Artefact.from_json(line)
         # Joined, as that is the quickest way to see that all of them are texts.
@@ -119,19 +132,20 @@ def _artefact(path: Path, number: int, line: Any) -> Artefact:
             raise ValueError(f"role {artefact.role!r} is not known")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        rows = artefact_rows(path, platform)
+        where = Location(str(path), rows[number] if number < len(rows) else None)
         what = f"artefact {number + 1} is not valid: {reason}"
-        raise LockError(what, where=_line_of(path, number), solution=AGAIN) from error
+        raise LockError(what, where=where, solution=AGAIN) from error
     return artefact
 
 
-def line_of(path: Path, artefact: Artefact) -> int | None:
-    """Return the line of a lock file on which an artefact stands, counted from 1."""
-    role = f'"role": {json.dumps(artefact.role)}'
-    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    return next((number for number, text in lines if artefact.sha256 in text and role in text), None)
-
-
-def _line_of(path: Path, number: int) -> Location:
-    """Return the place of the artefact, where the file still has one per line."""
-    rows = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text.startswith("  ")]
-    return Location(str(path), rows[number] if number < len(rows) else None)
+def artefact_rows(path: Path, platform: str) -> list[int]:
+    """Return the line in which each artefact of a platform begins, from 1, however the file is laid out."""
+    text = path.read_text(encoding="utf-8")
+    begin = re.search(rf"{re.escape(json.dumps(platform))}\s*:\s*\[", text)
+    rows, at = [], GAP.match(text, begin.end() if begin else len(text))
+    while at and text[at.end() : at.end() + 1] not in ("", "]"):
+        rows.append(text.count("\n", 0, at.end()) + 1)
+        _, end = DECODER.raw_decode(text, at.end())
+        at = GAP.match(text, end)
+    return rows

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scs_build.errors import LockError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
-from scs_build.inputs.locking import Context, Locker
-from scs_build.locks.files import lock_path, read_lock, write_lock
+from scs_build.inputs.locking import TIMEOUT, Context, Locker
+from scs_build.locks.complete import read_complete
+from scs_build.locks.depot import StoreDepot
+from scs_build.locks.files import has_lock, lock_path, write_lock
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
 
@@ -19,19 +20,29 @@ if TYPE_CHECKING:
     from scs_build.progress import Progress
     from scs_build.recipes.catalogue import Catalogue
     from scs_build.recipes.site import Site
+    from scs_build.store.store import Store
 
 
 @dataclass(frozen=True)
 class LockChange:
-    """What locking changed for one image, by `Artefact.id` (after the group, where there is one)."""
+    """What locking changed for one image, by `Artefact.id` (after the group, where there is one).
+
+    Of those in `restated` the lock says something else, and the file is the same: nothing is built again.
+    """
 
     image: str
     added: list[tuple[str, str]]
     removed: list[tuple[str, str]]
     changed: list[tuple[str, str, str]]
+    restated: list[str]
+
+    @property
+    def content(self) -> bool:
+        """Whether other files are locked than before."""
+        return bool(self.added or self.removed or self.changed)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
+        return bool(self.content or self.restated)
 
     def to_json(self) -> dict[str, object]:
         """Return the change as the object that `--json` prints."""
@@ -41,6 +52,7 @@ class LockChange:
             "added": [{"id": name, "version": version} for name, version in self.added],
             "removed": [{"id": name, "version": version} for name, version in self.removed],
             "changed": changed,
+            "restated": self.restated,
         }
 
 
@@ -53,26 +65,28 @@ def lock_images(
     *,
     upgrade: bool = False,
     upgrade_packages: Collection[str] = (),
+    store: Store,
     work: Path,
     progress: Progress,
+    timeout: int = TIMEOUT,
 ) -> list[LockChange]:
     """Lock `names` (all images of the series when empty) and what they stand on; return what changed.
 
     Versions of present locks are kept unless `upgrade`, and except those of `upgrade_packages` (Debian
     packages move with all of the same source). A lock that already fits its recipe is not touched and costs
     no network. Images above a changed one are locked again too, so that versions agree. Nothing is written
-    unless every image could be resolved.
+    unless every image could be resolved. What had to be read to resolve is in `store` afterwards.
     """
     every = series_images(catalogue, series)
     chosen = {below for name in names or every for below in (*stands_on(catalogue, name), name)}
     present = {name: _present(catalogue, series, name, platform) for name in every | chosen}
     context = Context(
         series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=site,
-        work=work, progress=progress,
+        work=work, progress=progress, depot=StoreDepot(store, site, progress, timeout), timeout=timeout,
     )  # fmt: skip
     tools, locks, moved = lockers(context), dict(present), set[str]()
     order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]
-    with progress.task("resolving", len(order), "images") as task:
+    with store.use(), progress.task("resolving", len(order), "images") as task:
         for name in order:
             task.note(name)
             anew = name in chosen
@@ -108,14 +122,7 @@ def _depth(catalogue: Catalogue, name: str) -> set[str]:
 
 def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
     path = lock_path(catalogue.component(name).folder, series)
-    if not path.exists():
-        return None
-    try:
-        return read_lock(path, platform).artefacts
-    except LockError as error:
-        if error.where and error.where.line is None:  # the file has no lock for this platform yet
-            return None
-        raise
+    return read_complete(path, platform).artefacts if has_lock(path, platform) else None
 
 
 def _lock(
@@ -146,16 +153,19 @@ def sort_key(artefact: Artefact) -> tuple[str, str, str, str]:
 def difference(image: str, old: Iterable[Artefact], new: Iterable[Artefact]) -> LockChange:
     """Compare two locks of an image."""
     before, after = _by_id(old), _by_id(new)
+    both = sorted(before.keys() & after.keys())
+    others = {key for key in both if _file(before[key]) != _file(after[key])}
     return LockChange(
         image=image,
         added=[(key, after[key].version) for key in sorted(after.keys() - before.keys())],
         removed=[(key, before[key].version) for key in sorted(before.keys() - after.keys())],
-        changed=[
-            (key, before[key].version, after[key].version)
-            for key in sorted(before.keys() & after.keys())
-            if before[key] != after[key]
-        ],
+        changed=[(key, before[key].version, after[key].version) for key in both if key in others],
+        restated=[key for key in both if key not in others and before[key] != after[key]],
     )
+
+
+def _file(line: Artefact) -> tuple[str, str]:
+    return line.version, line.sha256
 
 
 def _by_id(artefacts: Iterable[Artefact]) -> dict[str, Artefact]:

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from scs_build.inputs.artefact import Artefact
 
-FORMAT = 1
+# 2: Python lines say what each distribution requires. Files of format 1 are read.
+FORMAT = 2
 
 
 @dataclass(frozen=True)

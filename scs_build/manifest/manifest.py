@@ -14,8 +14,10 @@ from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
 from scs_build.files import write_whole
 from scs_build.locks.files import lock_path
+from scs_build.oci.layout import locked
 from scs_build.plan.graph import Graph
 from scs_build.recipes.models import NAME
+from scs_build.strict_json import JsonError, read_json
 
 FORMAT = 1
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -23,7 +25,7 @@ Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Part(BaseModel):
-    """Base of the parts of a manifest: frozen, strict, no unknown field."""
+    """Base of the parts of a manifest: frozen, no unknown field; files are read strictly."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -102,30 +104,32 @@ def _image(graph: Graph, image: BuiltImage) -> ManifestImage:
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest so that a reader sees the old or the new one, never a part."""
-    write_whole(
-        path, (json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    with locked(path.parent):  # two builds may end at the same time
+        write_whole(path, text.encode())
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest; raises `ManifestError` or `FormatError` with the place and the field."""
     try:
-        data = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        data = read_json(raw)
     except FileNotFoundError as error:
         raise ManifestError(
             "there is no such manifest", where=Location(str(path)), solution="`scs-build build` writes one"
         ) from error
-    except json.JSONDecodeError as error:
-        raise ManifestError(
-            f"not JSON: {error.msg}", where=Location(str(path), error.lineno, error.colno)
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except JsonError as error:
+        raise ManifestError(error.reason, where=Location(str(path), error.line, error.column)) from error
+    except OSError as error:
         raise ManifestError(f"cannot be read: {error}", where=Location(str(path))) from error
-    return _validated(data, path)
+    return _validated(data, raw, path)
 
 
-def _validated(data: Any, path: Path) -> Manifest:
+def _validated(data: Any, raw: bytes, path: Path) -> Manifest:
     found = data.get("format") if isinstance(data, Mapping) else None
+    if isinstance(found, bool):  # equals 1, which the model would take
+        raise ManifestError("format: must be a whole number, not a boolean", where=Location(str(path)))
     if isinstance(found, int) and found > FORMAT:
         raise FormatError(
             f"format {found} is newer than {FORMAT}, the newest that this release reads",
@@ -133,7 +137,8 @@ def _validated(data: Any, path: Path) -> Manifest:
             solution="use a newer scs-build",
         )
     try:
-        return Manifest.model_validate(data)
+        # Strict validation takes a list for a tuple only where it comes from JSON.
+        return Manifest.model_validate_json(raw, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "manifest"

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from scs_build.errors import ProgramError
 from scs_build.oci.entry import Entry, Layer
-from scs_build.oci.header import BLOCK, header, padding
+from scs_build.oci.header import header
 from scs_build.oci.order import ordered
 from scs_build.oci.source import PIECE, opened, pieces
 from scs_build.store.store import Store
+from scs_build.tar import END, padding
 
 # Part of every key of a step that writes layers: to be raised by whatever changes the bytes of a layer.
 LAYER_FORMAT = 1
@@ -43,7 +44,7 @@ def write_layer(store: Store, entries: Iterable[Entry], jobs: int) -> Layer:
         sink = _Sink(blob.write, compress, pool, hasher, max(1, jobs))
         for entry in ordered(entries):
             content += _append(sink, entry)
-        sink.write(bytes(2 * BLOCK))
+        sink.write(END)
         unpacked, diff_id = sink.finish()
     return Layer(f"sha256:{blob.sha256}", blob.size, f"sha256:{diff_id}", unpacked, content)
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from scs_build.canonical import canonical_json, sha256_file
 from scs_build.errors import FormatError, Location, StoreError, VerificationError
 from scs_build.oci.image import MANIFEST_TYPE, Image
 from scs_build.store.store import Store
+from scs_build.strict_json import JsonError, read_json
 
 LAYOUT_FILE = "oci-layout"
 LAYOUT_VERSION = "1.0.0"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REF_NAME = "org.opencontainers.image.ref.name"
+# What `_beside` makes.
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}")
 _PLATFORM = ("os", "architecture", "variant")
 
 
@@ -29,12 +33,13 @@ def write_layout(store: Store, directory: Path, images: Mapping[str, Image | str
     """Put images of the store, by reference name, into the layout `directory` (made when missing).
 
     An image is an `Image` or the digest of a manifest. Blobs are hard links to the store, copies across
-    file systems. References of other images stay; `index.json` is replaced in one move, under a lock,
-    so readers and other writers always see a whole layout. Raises `StoreError` when a blob is missing.
+    file systems. References of other images stay. It happens under a lock, and `index.json` is replaced in
+    one move: readers and other writers always see a whole layout. Raises `StoreError` when a blob is missing.
     """
-    new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
+    with locked(directory):
+        _remove_temporary(directory)
+        new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
         index = read_layout(directory) if (directory / "index.json").exists() else _empty()
         kept = [entry for entry in index["manifests"] if reference(entry) not in new]
         named = [{**entry, "annotations": {REF_NAME: ref}} for ref, entry in new.items()]
@@ -57,9 +62,17 @@ def read_layout(directory: Path) -> dict[str, Any]:
             f"the layout has version {version}, this release reads {LAYOUT_VERSION}", where=where
         )
     index = _read(directory / "index.json")
-    if not isinstance(index.get("manifests"), list):
+    manifests = index.get("manifests")
+    if not isinstance(manifests, list) or not all(map(_is_descriptor, manifests)):
         raise VerificationError("the index lists no manifests", where=Location(str(directory / "index.json")))
     return index
+
+
+def _is_descriptor(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("digest"), str):
+        return False
+    notes = value.get("annotations", {})
+    return isinstance(notes, dict) and isinstance(notes.get(REF_NAME, ""), str)
 
 
 def reference(descriptor: Mapping[str, Any]) -> str | None:
@@ -173,8 +186,16 @@ def _beside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _remove_temporary(directory: Path) -> None:
+    """Remove what a killed process left; nobody else writes while the folder is locked."""
+    for folder in (directory, blob_path(directory, "")):
+        for path in folder.glob(".*"):
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Hold the folder itself locked, so that no lock file becomes part of the layout."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -186,11 +207,12 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
+        value = read_json(path.read_bytes())
     except FileNotFoundError as error:
         raise VerificationError("is missing: this is no OCI layout", where=Location(str(path))) from error
-    except ValueError as error:
-        raise VerificationError(f"is not JSON: {error}", where=Location(str(path))) from error
+    except JsonError as error:
+        place = Location(str(path), error.line, error.column)
+        raise VerificationError(error.reason, where=place) from error
     if not isinstance(value, dict):
         raise VerificationError("is not a JSON object", where=Location(str(path)))
     return value

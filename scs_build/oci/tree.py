@@ -12,8 +12,8 @@ from typing import Literal
 from scs_build.canonical import sha256_file
 from scs_build.errors import ResultError
 from scs_build.inputs.artefact import Member
+from scs_build.inside import resolve
 from scs_build.oci.entry import Entry
-from scs_build.oci.inside import resolve
 from scs_build.oci.overlay import capability, is_opaque, is_whiteout, lstat, read_link, stacked, type_of
 
 

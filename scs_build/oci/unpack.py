@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from scs_build.errors import Location, VerificationError
+from scs_build.inside import resolve
 from scs_build.oci.entry import Layer
-from scs_build.oci.inside import resolve
 from scs_build.oci.order import WHITEOUT
 from scs_build.oci.overlay import read_link
 from scs_build.store.store import Store

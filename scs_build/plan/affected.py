@@ -25,16 +25,24 @@ def keys_of(root: Path, series: str, platform: str) -> dict[str, str]:
 def checkout(repository: Path, revision: str, into: Path) -> None:
     """Put `images/` of a revision into a directory; the work tree is not touched."""
     try:
-        archive = run(["git", "-C", repository, "archive", "--format=tar", revision, "--", "images"])
+        # Two steps, so that a revision is never an option of git.
+        found = run(
+            ["git", "-C", repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{tree}}"]
+        )
+        tree = found.stdout.decode().strip()
+        archive = run(["git", "-C", repository, "archive", "--format=tar", tree, "--", "images"])
     except ProgramError as error:
         raise InputError(
             f"git has no images/ at {revision!r}: {error.reason.splitlines()[-1].strip()}",
             solution="name a commit, branch or tag of this repository",
         ) from error
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        # Python 3.11.2, that of Debian 12, has no filters yet.
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)
-        tar.extractall(into)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            # Python 3.11.2, that of Debian 12, has no filters yet.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(into)
+    except tarfile.TarError as error:  # a link that leads out of the checkout
+        raise InputError(f"images/ at {revision!r} cannot be unpacked: {error}") from error
 
 
 def compare(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

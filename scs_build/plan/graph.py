@@ -194,10 +194,14 @@ class Graph:
     def _files(self, component: Component) -> Step:
         recipe = component.recipe
         facts = {f"file:{file.source}": sha256_file(component.file(file.source)) for file in recipe.files}
-        layout = recipe.model_dump(include={"files", "directories", "links", "inputs"})
+        # Where an input comes from is no part of what it is: the lock has its hash.
+        source = {"inputs": {"__all__": {"type", "url", "version"}}}
+        layout = recipe.model_dump(include={"files", "directories", "links", "inputs"}, exclude=source)
         facts |= {"recipe:files": fact(layout), **self._owners(component)}
-        artefacts = self.lock(component.name).of_kind("url")
-        facts |= artefact_facts(artefacts)
+        lock = self.lock(component.name)
+        artefacts = (*lock.of_kind("url"), *lock.of_kind("git"))
+        if artefacts:
+            facts |= {**artefact_facts(artefacts), "paths": self._paths_fact}
         return self._step("files", component, facts, artefacts=artefacts)
 
     def _owners(self, component: Component) -> dict[str, str]:
@@ -217,7 +221,8 @@ class Graph:
             steps.append(self._packages(component))
         if component.recipe.python is not None:
             steps.append(self._venv(component))
-        if component.recipe.files or component.recipe.directories or component.recipe.links:
+        recipe = component.recipe
+        if recipe.files or recipe.directories or recipe.links or recipe.inputs:
             steps.append(self._files(component))
         return tuple(steps)
 

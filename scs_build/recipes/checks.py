@@ -134,6 +134,7 @@ def _check_contents(component: Component) -> None:
         if path in seen:
             raise component.error(f"links: `{path}` is there twice", "links", path, key=True)
         seen.add(path)
+    _check_inputs(component, seen)
     for index, file in enumerate(component.recipe.files):
         component.file(file.source)
         if file.path in seen:
@@ -154,3 +155,15 @@ def _check_smoke(component: Component) -> None:
         if services[name].health is None:
             reason = f"smoke.services: nothing says how to ask `{name}` whether it works"
             raise component.error(reason, "smoke", "services", index, solution="add `health` to the service")
+
+
+def _check_inputs(component: Component, seen: set[str]) -> None:
+    names: set[str] = set()
+    for index, item in enumerate(component.recipe.inputs):
+        if item.name in names:
+            raise component.error(f"inputs[{index}]: `{item.name}` is there twice", "inputs", index, "name")
+        if not item.unpack and item.path in seen:
+            raise component.error(f"inputs[{index}]: `{item.path}` is there twice", "inputs", index, "path")
+        names.add(item.name)
+        if not item.unpack:  # several trees may lie in one folder
+            seen.add(item.path)

@@ -2,6 +2,7 @@
 
 # No postponed annotations here: pydantic would compile each of them from its text at every start.
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -33,15 +34,18 @@ REQUIREMENT = r"^[A-Za-z0-9][^\r\n]*$"
 DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LINE = r"^[^\r\n]+$"
-SERIES = r"^\d{4}\.\d$"
-DATE = r"^\d{4}-\d{2}-\d{2}$"
-PYTHON = r"^3\.\d+$"
-GLIBC = r"^2_\d+$"
+# Not \d: the digits of other scripts are digits too.
+SERIES = r"^[0-9]{4}\.[0-9]$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+PYTHON = r"^3\.[0-9]{1,2}$"
+GLIBC = r"^2_[0-9]{1,2}$"
 # A domain, an address of four numbers or an IPv6 address in brackets; then, where not the usual one, a port.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 REGISTRY = rf"^({_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(:[0-9]{{1,5}})?$"
 SHA256 = r"^[0-9a-f]{64}$"
 LICENCE_REFERENCE = r"^LicenseRef-[A-Za-z0-9.-]+$"
+# Where an input comes from; a user may be part of it (git over ssh), a password never.
+URL = r"^(https?|file|git|ssh)://([^\s/@:]+@)?[^\s@]+$"
 
 # What the loader says about a value that does not match.
 PATTERN_MEANING = {
@@ -60,6 +64,7 @@ PATTERN_MEANING = {
     PYTHON: 'a Python version such as "3.13"',
     SHA256: "a sha256: 64 hexadecimal digits",
     LICENCE_REFERENCE: "a name such as LicenseRef-public-domain",
+    URL: "a URL that begins with https://, http://, file://, git:// or ssh://, without a password",
     GLIBC: 'a glibc version in the words of manylinux, such as "2_41"',
     REGISTRY: "the host of a registry, with the port where it has its own (registry.example.org:5000)",
 }
@@ -69,6 +74,14 @@ _PATTERN_WORDS = "pattern; `*` within a name, `**` over folders, `{a,b}` one of 
 
 def _path_pattern(text: str) -> str:
     pattern_regex(text)
+    return text
+
+
+def _real_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"there is no such day as `{text}`") from error
     return text
 
 
@@ -84,6 +97,7 @@ Package = Annotated[str, StringConstraints(pattern=PACKAGE)]
 Requirement = Annotated[str, StringConstraints(pattern=REQUIREMENT)]
 Distribution = Annotated[str, StringConstraints(pattern=DISTRIBUTION)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
+Url = Annotated[str, StringConstraints(pattern=URL)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -174,14 +188,29 @@ class Service(Model):
 
 
 class Artifact(Model):
-    """A file fetched by URL, or a git tree, that enters a build."""
+    """A file fetched by URL, or a git tree: root's, mode 0644, and 0755 where it may be executed."""
 
     type: Literal["url", "git"] = Field(description="how it is fetched")
     name: Name = Field(description="what locks and attributions call it")
-    url: Line = Field(description="where it is; `{version}` is replaced")
-    version: Line = Field(description="its version, or the tag of a git tree")
+    url: Url = Field(description="where it is; `{version}` is replaced")
+    version: Line = Field(description="its version; of a git tree a tag, a branch or a commit")
     path: AbsolutePath = Field(description="where its content lies in the image")
     unpack: bool = Field(True, description="an archive is unpacked, not copied")
+    strip: int = Field(0, ge=0, le=16, description="how many leading folders of its paths are left out")
+    mode: Literal["0644", "0755"] = Field("0644", description="the mode of a file that is copied")
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        scheme = self.url.partition(":")[0]
+        if self.type == "url" and scheme in ("git", "ssh"):
+            raise ValueError(f"a file cannot be fetched from {scheme}://, only a git tree")
+        if self.type == "git" and not self.unpack:
+            raise ValueError("a git tree is always unpacked")
+        if self.unpack and self.mode != "0644":
+            raise ValueError("`mode` is for files that are copied; what is unpacked keeps who may execute it")
+        if not self.unpack and self.strip:
+            raise ValueError("`strip` is for what is unpacked")
+        return self
 
 
 # The pattern of an exception that names no paths.
@@ -268,7 +297,7 @@ class Series(Model):
 
     format: Literal[1] = Field(description="version of this file format")
     name: Annotated[str, StringConstraints(pattern=SERIES)] = Field(description="name of its folder")
-    released: Annotated[str, StringConstraints(pattern=DATE)] = Field(
+    released: Annotated[str, StringConstraints(pattern=DATE), AfterValidator(_real_date)] = Field(
         description="the date that images carry as `created`"
     )
     debian: DebianChannel = Field(description="the Debian release")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from scs_build.errors import SiteError
 from scs_build.recipes.loader import load
-from scs_build.recipes.models import REGISTRY, AbsolutePath, Model
+from scs_build.recipes.models import REGISTRY, AbsolutePath, Model, Url
 
 SYSTEM_FILE = Path("/etc/scs-build/site.yaml")
 SCHEMES = ("http", "https", "file")
@@ -27,6 +27,7 @@ def _base_url(text: str) -> str:
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 RegistryHost = Annotated[str, StringConstraints(pattern=REGISTRY)]
+Prefix = Annotated[Url, AfterValidator(lambda text: text.rstrip("/"))]
 
 
 class Registry(Model):
@@ -46,7 +47,7 @@ class Registry(Model):
 
 
 class Site(Model):
-    """Mirrors and indices of a site, tried in order, and its registries. Empty: the defaults of the tools."""
+    """Mirrors and indices, tried in order: all of one kind hold the same; registries. Empty: the defaults."""
 
     format: Literal[1] = Field(1, description="version of this file format")
     debian: tuple[BaseUrl, ...] = Field((), description="base URLs of Debian mirrors")
@@ -56,6 +57,18 @@ class Site(Model):
     registries: dict[RegistryHost, Registry] = Field(
         default_factory=dict, description="registries that are not reached in the usual way, by host[:port]"
     )
+    rewrite: dict[Prefix, Annotated[tuple[BaseUrl, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="for `inputs` of recipes: the beginning of a URL -> what stands there instead, in order",
+    )
+
+    def places(self, url: str) -> tuple[str, ...]:
+        """Return where the content of an upstream's URL is to be had, best first; the longest match wins."""
+        prefixes = [prefix for prefix in self.rewrite if url == prefix or url.startswith(f"{prefix}/")]
+        if not prefixes:
+            return (url,)
+        prefix = max(prefixes, key=len)
+        return tuple(base + url.removeprefix(prefix) for base in self.rewrite[prefix])
 
 
 def site_file() -> Path | None:

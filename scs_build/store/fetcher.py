@@ -136,7 +136,7 @@ class Fetcher:
 
     def _receive(self, session: requests.Session, url: str, download: Download, part: Part) -> None:
         try:
-            with open_source(session, url, part.size, self.patience) as body:
+            with open_source(session, url, part.size, self.patience, self.store.scratch) as body:
                 if body.offset != part.size:
                     part.restart()
                 part.resumed = part.size > 0

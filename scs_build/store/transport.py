@@ -1,22 +1,25 @@
-"""Reading a source from an offset on: http(s) and file addresses, with bounded patience."""
+"""Reading a source from an offset on: http(s) and file addresses and git trees, with bounded patience."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from scs_build.errors import FetchError
 from scs_build.web import reason_of
 
 if TYPE_CHECKING:
     import requests
 
 CHUNK = 1 << 17
+# Lends an empty folder that is removed afterwards.
+Scratch = Callable[[str], AbstractContextManager[Path]]
 # What a server says when it may say something else a moment later.
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -62,7 +65,9 @@ class Body:
 
 
 @contextmanager
-def open_source(session: requests.Session, url: str, offset: int, patience: Patience) -> Iterator[Body]:
+def open_source(
+    session: requests.Session, url: str, offset: int, patience: Patience, scratch: Scratch
+) -> Iterator[Body]:
     """Open `url`, from `offset` on where the source can; raises `SourceError`, also while reading."""
     scheme = urlsplit(url).scheme
     if scheme == "file":
@@ -70,6 +75,9 @@ def open_source(session: requests.Session, url: str, offset: int, patience: Pati
             yield body
     elif scheme in ("http", "https"):
         with _open_http(session, url, offset, patience) as body:
+            yield body
+    elif scheme.startswith("git+"):
+        with scratch("git") as folder, _open_git(url, folder, patience) as body:
             yield body
     else:
         raise SourceError(f"addresses that begin with {scheme!r} are not supported", again=False)
@@ -95,6 +103,25 @@ def _file_pieces(stream: IO[bytes]) -> Iterator[bytes]:
             yield piece
     except OSError as error:
         raise SourceError(error.strerror or str(error), again=False) from error
+
+
+@contextmanager
+def _open_git(url: str, folder: Path, patience: Patience) -> Iterator[Body]:
+    """Fetch a commit into the empty `folder` and open the archive that is made of its tree."""
+    from scs_build.inputs.git.git import repository_and_commit
+    from scs_build.inputs.git.remote import fetch_commit
+    from scs_build.inputs.git.tree import write_archive
+
+    repository, commit = repository_and_commit(url)
+    try:
+        there = fetch_commit(repository, commit, folder / "repository", timeout=round(patience.read))
+    except FetchError as error:
+        raise SourceError(error.reason, again=False, unreachable=True) from error
+    if not there:
+        raise SourceError(f"the commit {commit} is not there (any more)", again=False)
+    write_archive(folder / "repository", commit, folder / "archive")
+    with _open_file((folder / "archive").as_uri(), 0) as body:
+        yield body
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from scs_build.engines.native import NativeEngine
 from scs_build.engines.tools import ToolsTree
 from scs_build.inputs.kinds import INPUTS
 from scs_build.plan.graph import Graph
+from scs_build.plan.step import Step
 from scs_build.progress import Silent
 from scs_build.recipes.catalogue import Catalogue
 from scs_build.recipes.site import load_site
@@ -36,6 +38,18 @@ def build_images(
     return build(graph_of(root), store, names, options, Silent())
 
 
+def fetch_all(store: Store, steps: Iterable[Step]) -> None:
+    """Fetch the artefacts of these steps that the store does not hold."""
+    site = load_site()
+    downloads = [
+        Download(a.sha256, a.size, a.name, lambda a=a: INPUTS[a.kind].urls(a, site))
+        for step in steps
+        for a in step.artefacts
+        if not store.has(a.sha256)
+    ]
+    fetch(store, downloads)
+
+
 @pytest.fixture(scope="session")
 def store() -> Store:
     return Store.default()
@@ -45,13 +59,8 @@ def store() -> Store:
 def tools(store: Store) -> ToolsTree:
     """The tools tree of the committed lock, fetched and unpacked where it is not there yet."""
     assert os.geteuid() == 0, "the native engine needs root"
-    graph, site = graph_of(), load_site()
-    downloads = [
-        Download(a.sha256, a.size, a.name, lambda a=a: INPUTS[a.kind].urls(a, site))
-        for a in graph.tools().artefacts
-        if not store.has(a.sha256)
-    ]
-    fetch(store, downloads)
+    graph = graph_of()
+    fetch_all(store, [graph.tools()])
     executor = Executor(graph, store, NativeEngine, 2, Silent())
     record = executor.make([graph.tools()])["tools"]
     assert isinstance(record, dict), record

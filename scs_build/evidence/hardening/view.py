@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from scs_build.errors import ResultError
 from scs_build.evidence.content import Item
 from scs_build.evidence.subject import Subject
-from scs_build.oci.inside import resolve
+from scs_build.inside import resolve
 from scs_build.recipes.models import Service
 
 NUMBERS = 2

@@ -12,9 +12,12 @@ from scs_build.errors import FetchError, ProgramError, ResolutionError
 from scs_build.inputs.deb.keys import archive_key
 from scs_build.inputs.deb.mirrors import Archive, mirrors
 from scs_build.inputs.deb.package import Package
+from scs_build.inputs.locking import TIMEOUT
+from scs_build.progress import Silent
 from scs_build.run import Completed, clean_environment, run
 
 if TYPE_CHECKING:
+    from scs_build.progress import Progress
     from scs_build.recipes.models import Series
     from scs_build.recipes.site import Site
 
@@ -44,15 +47,19 @@ APT::Sandbox::User "{user}";
 Acquire::Languages "none";
 Acquire::GzipIndexes "false";
 Acquire::Retries "3";
+Acquire::http::Timeout "{timeout}";
+Acquire::https::Timeout "{timeout}";
 """
 SOURCE = """\
 Types: deb
-URIs: {url}/
+URIs: {url}
 Suites: {suites}
 Components: main
 Architectures: {architecture}
 Signed-By: {key}
 """
+# What apt says about a mirror that did not deliver while another one may.
+IGNORED = re.compile(r"^Ign:\d+ (\S+)", re.MULTILINE)
 URI_LINE = re.compile(r"^'[^']*' (?P<name>[^_ ]+)_(?P<version>[^_ ]+)_[^_ ]+\.deb \d+ ")
 
 
@@ -65,6 +72,8 @@ class AptState:
     """A private apt root in `directory`; the package indices in it are reused by later calls.
 
     `keys` is the folder of the archive keys. `apt` returns how a program (`apt-get`, `apt-cache`) is started.
+    `timeout` are the seconds that a mirror has for an answer; where there are several, apt goes on with the
+    next one.
     """
 
     def __init__(
@@ -75,15 +84,20 @@ class AptState:
         platform: str,
         keys: Path,
         apt: Callable[[str], list[str]] = host_apt,
+        progress: Progress | None = None,
+        timeout: int = TIMEOUT,
     ) -> None:
         self.root = directory.resolve()
+        self._progress = progress or Silent()
         self.architecture = platform.partition("/")[2]
         self._apt = apt
         self._updated = False
         for folder in ("lists/partial", "archives/partial", "etc", "log"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         # Root reads what lies in a private directory; apt's own user could not.
-        settings = CONFIGURATION.format(root=self.root, architecture=self.architecture, user="root")
+        settings = CONFIGURATION.format(
+            root=self.root, architecture=self.architecture, user="root", timeout=timeout
+        )
         (self.root / "apt.conf").write_text(settings)
         (self.root / "etc" / "series.sources").write_text(self._sources(site, series, keys))
         self._prepare((), {})
@@ -96,10 +110,18 @@ class AptState:
         for archive, names in suites.items():
             if names:
                 key = archive_key(keys.resolve(), series.debian.release, archive)
-                url = mirrors(site, archive)[0]
+                url = self._address(archive, mirrors(site, archive))
                 text = SOURCE.format(url=url, suites=" ".join(names), architecture=self.architecture, key=key)
                 stanzas.append(text)
         return "\n".join(stanzas)
+
+    def _address(self, archive: Archive, urls: Sequence[str]) -> str:
+        """Return what apt is told about an archive: its one mirror, or the list of them, best first."""
+        if len(urls) == 1:
+            return f"{urls[0]}/"
+        path = self.root / f"{archive}.mirrors"
+        path.write_text("".join(f"{url}/\tpriority:{number}\n" for number, url in enumerate(urls, 1)))
+        return f"mirror+file:{path}"
 
     def update(self) -> None:
         """Refresh the indices once; raises `FetchError` where a suite cannot be had or verified."""
@@ -107,12 +129,14 @@ class AptState:
             return
         self._prepare((), {})
         try:
-            self._run("apt-get", "update", "--error-on=any", "-q")
+            done = self._run("apt-get", "update", "--error-on=any", "-q")
         except ProgramError as error:
             raise FetchError(
                 f"apt could not refresh or verify the package indices: {error.reason}",
                 solution="look at the mirrors of the site configuration and the clock of this machine",
             ) from error
+        for url in dict.fromkeys(IGNORED.findall(done.stdout.decode(errors="replace"))):
+            self._progress.say(f"the Debian mirror {url} did not deliver: apt went on with the next one")
         self._updated = True
 
     def show(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Package]:

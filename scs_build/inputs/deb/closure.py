@@ -8,13 +8,24 @@ from dataclasses import dataclass, field
 from scs_build.inputs.deb.package import Package, Relation, World
 
 
+@dataclass(frozen=True)
+class Unmet:
+    """A need that nothing fulfils, and the package (None: the recipe) that has it."""
+
+    needing: str | None
+    group: tuple[Relation, ...]
+
+    def __str__(self) -> str:
+        return f"{self.needing or 'the recipe'} needs {' | '.join(str(relation) for relation in self.group)}"
+
+
 @dataclass
 class Closure:
     """The result of a walk: names reached, names left out on purpose, needs that nothing fulfils."""
 
     names: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
-    unmet: list[str] = field(default_factory=list)
+    unmet: list[Unmet] = field(default_factory=list)
 
 
 def walk(
@@ -31,12 +42,12 @@ def walk(
     entered. Of alternatives the first that the world fulfils is taken, or all with `every_alternative`.
     """
     result = Closure()
-    queue: list[tuple[str, tuple[Relation, ...]]] = [("the recipe", (Relation(name),)) for name in roots]
+    queue: list[tuple[str | None, tuple[Relation, ...]]] = [(None, (Relation(name),)) for name in roots]
     while queue:
         needing, group = queue.pop()
         found = _choose(group, world, every_alternative)
         if not found:
-            result.unmet.append(f"{needing} needs {' | '.join(str(relation) for relation in group)}")
+            result.unmet.append(Unmet(needing, group))
         for relation, package in found:
             if left_out := {relation.name, package.name}.intersection(without):
                 result.left_out |= left_out

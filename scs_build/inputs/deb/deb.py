@@ -26,6 +26,7 @@ class DebInput:
     """Debian binary packages."""
 
     kind = "deb"
+    fields = ("path", "source", "source_version", "architecture")
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield the package's place on each mirror, then in each dated archive of the site."""
@@ -38,9 +39,14 @@ class DebInput:
         with opened(path, "data") as archive:
             yield from tar_members(archive)
 
-    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member:  # noqa: ARG002
-        """Return the member: a package is unpacked onto the root."""
-        return member
+    def placed(
+        self,
+        artefact: Artefact,  # noqa: ARG002
+        members: Iterable[Member],
+        python: PythonChannel,  # noqa: ARG002
+    ) -> Iterable[Member]:
+        """Return the members: a package is unpacked onto the root."""
+        return members
 
     def identity(self, artefact: Artefact, series: Series) -> Identity:
         """Return the package's names; it was made from its source package."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from scs_build.errors import FormatError, Location, RecipeError
 
 FORMAT = 1
+# A fingerprint counts the bytes of the key in two octets.
+MAX_PACKET = 0xFFFF
 
 
 def archive_key(folder: Path, release: str, archive: str) -> Path:
@@ -44,8 +46,8 @@ def fingerprint(path: Path) -> str:
         lines = body.split("-----END")[0].partition("\n\n")[2].splitlines()
         data = base64.b64decode("".join(line for line in lines if not line.startswith("=")))
         packet = _first_packet(data)
-        if packet[0] != 4:
-            raise ValueError(f"key version {packet[0]}")
+        if packet[0] != 4 or len(packet) > MAX_PACKET:
+            raise ValueError(f"key version {packet[0]}, {len(packet)} bytes")
     except (OSError, ValueError, IndexError, binascii.Error) as error:
         raise RecipeError(f"is not an armoured OpenPGP key: {error}", where=Location(str(path))) from error
     return hashlib.sha1(b"\x99" + len(packet).to_bytes(2) + packet, usedforsecurity=False).hexdigest().upper()

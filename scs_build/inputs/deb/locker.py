@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 
 from scs_build.errors import ResolutionError
 from scs_build.inputs.artefact import Artefact, Role
 from scs_build.inputs.deb.apt import AptState
-from scs_build.inputs.deb.closure import walk
+from scs_build.inputs.deb.closure import Unmet, walk
 from scs_build.inputs.deb.package import Package, World
-from scs_build.inputs.locking import Context, Request
+from scs_build.inputs.locking import Context, Finding, Request
 
 # A minimal system from nothing: the packages that others take for granted, and apt to add them.
 SCAFFOLD = ("?essential", "apt")
@@ -28,7 +29,10 @@ class DebLocker:
     def _apt(self) -> AptState:
         """Made only when something is to be resolved: it wants mirrors."""
         c = self._context
-        return AptState(c.work / "apt", c.site, c.series, c.platform, keys=c.folder.parent / "keys")
+        return AptState(
+            c.work / "apt", c.site, c.series, c.platform, keys=c.folder.parent / "keys", progress=c.progress,
+            timeout=c.timeout,
+        )  # fmt: skip
 
     def lock(self, request: Request) -> list[Artefact]:
         """Return the lock lines of the image; see `Locker`."""
@@ -52,7 +56,7 @@ class DebLocker:
             debian.packages, _world(present.values()), without=debian.without, stop=_kept_by(request.parents)
         )
         if kept.unmet:
-            raise ResolutionError(f"{request.image}: {'; '.join(kept.unmet)}", where=request.where)
+            raise ResolutionError(f"{request.image}: {'; '.join(map(str, kept.unmet))}", where=request.where)
         if unused := sorted(debian.without.keys() - kept.left_out):
             raise request.component.error(
                 f"nothing that the image holds depends on {', '.join(unused)}",
@@ -69,6 +73,8 @@ class DebLocker:
 
     def _solve(self, request: Request, names: Iterable[str], installed: Iterable[Package]) -> list[Package]:
         names, installed = tuple(names), tuple(installed)
+        if not names:  # no index has to be asked
+            return []
         fixed = {n: p.version for n, p in _packages(request.base, request.parents, request.builders).items()}
         own = {} if request.upgrade else _packages(request.locked)
         freed = {package.source for package in own.values() if package.name in request.free}
@@ -84,14 +90,14 @@ class DebLocker:
         self._context.progress.say(f"{request.image}: the locked versions do not fit any more")
         return self._apt.solve(names, installed, prefer=fixed)
 
-    def check(self, request: Request) -> list[str]:
+    def check(self, request: Request) -> list[Finding]:
         """Return what the image's lock lacks or has too much; see `Locker`."""
         lines = [line for line in request.locked if line.kind == "deb"]
         recipe = request.recipe
         if recipe.kind == "tools":
             groups = {str(line.data.get("group")) for line in lines} | recipe.groups.keys()
             return [
-                f"group {group}: {finding}"
+                replace(finding, reason=f"group {group}: {finding.reason}")
                 for group in sorted(groups)
                 for finding in _check_closed(
                     recipe.groups.get(group, ()), [li for li in lines if li.data.get("group") == group]
@@ -102,7 +108,7 @@ class DebLocker:
         return _check_image(request, lines)
 
 
-def _check_closed(names: Iterable[str], lines: list[Artefact]) -> list[str]:
+def _check_closed(names: Iterable[str], lines: list[Artefact]) -> list[Finding]:
     """Check that `names` and all that they depend on are in `lines`, and nothing else."""
     world = _world(map(Package.from_artefact, lines))
     essential = [package.name for package in world.packages.values() if package.essential]
@@ -110,19 +116,19 @@ def _check_closed(names: Iterable[str], lines: list[Artefact]) -> list[str]:
     if len(roots) < len(tuple(names)):
         roots += essential
     reached = walk(roots, world, every_alternative=True)
-    return _findings(reached.unmet, world.packages.keys() - reached.names)
+    return _findings(reached.unmet, world.packages.keys() - reached.names, lines)
 
 
-def _check_image(request: Request, lines: list[Artefact]) -> list[str]:
+def _check_image(request: Request, lines: list[Artefact]) -> list[Finding]:
     debian = request.recipe.debian
     below = _packages(request.base, request.parents, request.builders)
-    own = _packages(lines)
+    own, by_name = _packages(lines), {line.name: line for line in lines}
     apart = [
-        f"{name} is {package.version} here and {below[name].version} below"
+        Finding(f"{name} is {package.version} here and {below[name].version} below", by_name[name])
         for name, package in sorted(own.items())
         if name in below and below[name].sha256 != package.sha256
     ]
-    kept = _packages([line for line in lines if line.role == "image"])
+    kept = {line.name for line in lines if line.role == "image"}
     parents = _kept_by(request.parents)
     world = _world((below | own).values())
     closure = walk(debian.packages, world, without=debian.without, stop=parents)
@@ -130,18 +136,24 @@ def _check_image(request: Request, lines: list[Artefact]) -> list[str]:
     reached = walk(roots, world, every_alternative=True)
     return [
         *apart,
-        *_findings([*closure.unmet, *reached.unmet], own.keys() - reached.names),
-        *(f"{name} is not in the lock" for name in sorted(closure.names - kept.keys())),
-        *(f"{name} is kept and nothing needs it" for name in sorted(kept.keys() - closure.names)),
+        *_findings([*closure.unmet, *reached.unmet], own.keys() - reached.names, lines),
+        *(Finding(f"{name} is not in the lock", by_name.get(name)) for name in sorted(closure.names - kept)),
         *(
-            f"without {name}: nothing depends on it"
+            Finding(f"{name} is kept and nothing needs it", by_name[name])
+            for name in sorted(kept - closure.names)
+        ),
+        *(
+            Finding(f"without {name}: nothing depends on it")
             for name in sorted(set(debian.without) - closure.left_out)
         ),
     ]
 
 
-def _findings(unmet: Iterable[str], surplus: Iterable[str]) -> list[str]:
-    return sorted(set(unmet)) + [f"{name} is locked and nothing needs it" for name in sorted(surplus)]
+def _findings(unmet: Iterable[Unmet], surplus: Iterable[str], lines: Iterable[Artefact]) -> list[Finding]:
+    by_name = {line.name: line for line in lines}
+    once = {str(need): Finding(str(need), by_name.get(need.needing or "")) for need in unmet}
+    unneeded = (Finding(f"{name} is locked and nothing needs it", by_name[name]) for name in sorted(surplus))
+    return [*(once[text] for text in sorted(once)), *unneeded]
 
 
 def _packages(*locks: Iterable[Artefact]) -> dict[str, Package]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import IntegrityError, Location
-from scs_build.inputs.archive import clean, tar_members
+from scs_build.inputs.archive import tar_members, zip_members
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.purl import package_url
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 
 
 class _Distribution:
+    fields = ("file",)
+
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield where the file is, asking the indices of the site or of uv; only its hash counts."""
         from scs_build.inputs.python.index import file_urls
@@ -43,13 +43,15 @@ class WheelInput(_Distribution):
         """Yield the files of the archive as they are in it, `*.data/` included."""
         return zip_members(path)
 
-    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> Member:
-        """Return the member where and how the virtual environment of an image has it."""
-        return installed(member, artefact.name, python)
+    def placed(
+        self, artefact: Artefact, members: Iterable[Member], python: PythonChannel
+    ) -> Iterator[Member]:
+        """Yield the members where and how the virtual environment of an image has them."""
+        return (installed(member, artefact.name, python) for member in members)
 
     def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
         """Return what the wheel's metadata says."""
-        from scs_build.inputs.python.metadata import describe_wheel
+        from scs_build.inputs.python.describe import describe_wheel
 
         return describe_wheel(path)
 
@@ -73,26 +75,15 @@ class SdistInput(_Distribution):
         except (tarfile.TarError, EOFError, ValueError) as error:
             raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
 
-    def placed(self, artefact: Artefact, member: Member, python: PythonChannel) -> None:
+    def placed(
+        self,
+        artefact: Artefact,  # noqa: ARG002
+        members: Iterable[Member],  # noqa: ARG002
+        python: PythonChannel,  # noqa: ARG002
+    ) -> tuple[()]:
         """Return nothing: what is compiled from it is a wheel."""
+        return ()
 
     def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
         """Return nothing: the wheel that is compiled from it speaks."""
         return Description()
-
-
-def zip_members(path: Path) -> Iterator[Member]:
-    """Yield the files of a zip archive; modes as recorded, else 0644."""
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.is_dir():
-                    continue
-                with archive.open(info) as stream:
-                    digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-                mode = stat.S_IMODE(info.external_attr >> 16) or 0o644
-                yield Member(clean(info.filename), "file", mode, size=info.file_size, sha256=digest)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise IntegrityError(f"is not a zip archive: {error}", where=Location(str(path))) from error

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scs_build.errors import Location, RecipeError
-from scs_build.inputs.artefact import Artefact
-from scs_build.inputs.locking import Context, Request
+from scs_build.errors import FetchError, ResolutionError
+from scs_build.inputs.artefact import Artefact, Role
+from scs_build.inputs.fallback import Fallback
+from scs_build.inputs.locking import Context, Finding, Request
+from scs_build.inputs.python.check import KINDS, by_name, check_lines
+from scs_build.inputs.python.closure import check_closure
 from scs_build.inputs.python.environment import environment
-from scs_build.inputs.python.uv import resolve
+from scs_build.inputs.python.index import IndexFile, lose, project_files
+from scs_build.inputs.python.metadata import read_metadata
+from scs_build.inputs.python.requirements import Need, applicable, asked_extras
+from scs_build.inputs.python.sources import choose_sdist, write_stubs
+from scs_build.inputs.python.uv import indices, resolve
+from scs_build.inputs.python.wanted import (
+    Wanted,
+    compiled,
+    constraints_of,
+    needs,
+    wanted_of,
+    wanted_to_build,
+)
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+    from packaging.markers import Environment
 
 TOOLS_GROUP = "core"
 
@@ -22,141 +38,128 @@ TOOLS_GROUP = "core"
 class PythonLocker:
     """Resolves and checks the wheels and sdists of images."""
 
-    kinds = ("wheel", "sdist")
+    kinds = KINDS
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     @cached_property
-    def _constraints(self) -> dict[str, str]:
-        """The series' upper constraints that apply to its interpreter, by canonical name."""
-        path = self._context.folder / self._context.series.constraints
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise RecipeError("these constraints cannot be read", where=Location(str(path))) from error
-        values = cast("dict[str, str]", environment(self._context.series.python, self._context.platform))
-        found = {}
-        for number, line in enumerate(lines, 1):
-            if text := line.partition("#")[0].strip():
-                limit = parse(text, Location(str(path), number))
-                if limit.marker is None or limit.marker.evaluate(values):
-                    found[canonical(limit.name)] = f"{limit.name}{limit.specifier}"
-        return found
+    def _indices(self) -> Fallback:
+        """Made only when something is to be resolved: uv may have to name its index."""
+        return Fallback("the Python index", indices(self._context.site), self._context.progress, lose)
+
+    @cached_property
+    def _constraints(self) -> dict[str, Need]:
+        return {name: Need.of(limit) for name, limit in constraints_of(self._context).items()}
 
     def lock(self, request: Request) -> list[Artefact]:
         """Return the lock lines of the image; see `Locker`."""
-        python = request.recipe.python
-        if python is None:
+        if request.recipe.python is None:
             return []
         tools = request.recipe.kind == "tools"
-        held = _versions(request.parents, "image")
-        limits = [f"{name}=={version}" for name, version in held.items()]
-        if not tools:
-            limits += [text for name, text in self._constraints.items() if name not in held]
-        wanted = self._wanted(request)
-        sources = {canonical(name) for name in python.compile}
-        own = self._resolve(request, list(wanted.values()), limits, sources, "image")
-        lines = [self._line(line, wanted, tools) for line in own if line.name not in held]
-        build = self._resolve(request, python.build, list(self._constraints.values()), (), "build")
-        return lines + [replace(line, role="build") for line in build]
-
-    def _wanted(self, request: Request) -> dict[str, str]:
-        """Return the image's requirements by canonical name, with the specifiers of the series added."""
-        python, series = request.recipe.python, self._context.series
-        channels = {canonical(name): specifier for name, specifier in series.components.items()}
-        wanted = {}
-        for text in python.requirements if python else ():
-            requirement = parse(text, request.where)
-            name = canonical(requirement.name)
-            if name in channels:
-                requirement.specifier &= parse(f"x{channels[name]}", request.where).specifier
-            wanted[name] = str(requirement)
-        return wanted
-
-    def _resolve(
-        self, request: Request, wanted: Iterable[str], limits: list[str], sources: Iterable[str], role: str
-    ) -> list[Artefact]:
-        context, wanted = self._context, list(wanted)
-        if not wanted:
-            return []
-        locked = {line.name: line for line in request.locked if line.kind in self.kinds and line.role == role}
-        kept = {n: li for n, li in locked.items() if not request.upgrade and n not in request.free}
-        found = resolve(
-            wanted, channel=context.series.python, platform=context.platform, site=context.site,
-            work=context.work / "uv", constraints=limits, from_source=set(sources),
-            prefer={name: line.version for name, line in kept.items()},
-        )  # fmt: skip
-        return [_same_file(line, kept.get(line.name)) for line in found]
+        below = by_name(request.parents, "image")
+        limits = {} if tools else dict(self._constraints)
+        limits |= {name: Need(name, frozenset(), f"=={line.version}") for name, line in below.items()}
+        wanted = wanted_of(request, self._context)
+        own = self._resolve(request, wanted, limits, compiled(request) - below.keys(), "image", below)
+        own = [self._root(line, wanted, tools) for line in own]
+        to_build = wanted_to_build(request, self._context)
+        return own + self._resolve(request, to_build, self._constraints, frozenset(), "build", {})
 
     @staticmethod
-    def _line(line: Artefact, wanted: dict[str, str], tools: bool) -> Artefact:
+    def _root(line: Artefact, wanted: Wanted, tools: bool) -> Artefact:
+        """Add what a line is there for."""
         data = dict(line.data)
-        data.pop("requirement", None)
         if line.name in wanted:
-            data["requirement"] = wanted[line.name]
+            data["requirement"] = str(wanted[line.name])
         if tools:
             data["group"] = TOOLS_GROUP
         return replace(line, data=data)
 
-    def check(self, request: Request) -> list[str]:
+    def _resolve(
+        self,
+        request: Request,
+        wanted: Wanted,
+        limits: Mapping[str, Need],
+        sources: frozenset[str],
+        role: Role,
+        below: Mapping[str, Artefact],
+    ) -> list[Artefact]:
+        if not wanted:
+            return []
+        context, locked = self._context, by_name(request.locked, role)
+        kept = {n: li for n, li in locked.items() if not request.upgrade and n not in request.free}
+        specified = [*needs(wanted), *limits.values()]
+        sdists = {name: self._sdist(name, specified, kept.get(name)) for name in sorted(sources)}
+        stubs = self._stubs(list(sdists.values()))
+        found = self._indices.ask(lambda index: resolve(
+            [str(requirement) for requirement in wanted.values()], index=index,
+            channel=context.series.python, platform=context.platform, work=context.work / "uv",
+            constraints=[str(limit) for limit in limits.values()], sdists=sdists, stubs=stubs,
+            prefer={name: line.version for name, line in kept.items()}, timeout=context.timeout,
+        ))  # fmt: skip
+        lines = [_same_file(line, kept.get(line.name)) for line in found if line.name not in below]
+        return [replace(line, role=role) for line in self._closed(request, wanted, lines, below)]
+
+    def _stubs(self, sdists: list[Artefact]) -> Path:
+        """Return the folder with what uv is to see of the sdists."""
+        files = self._context.store.bring(sdists)
+        metadata = (read_metadata(sdist, file) for sdist, file in zip(sdists, files, strict=True))
+        folder = self._context.work / "uv" / "sdists"
+        write_stubs(folder, zip(sdists, metadata, strict=True))
+        return folder
+
+    def _sdist(self, name: str, limits: Iterable[Need], kept: Artefact | None) -> Artefact:
+        """Return the sdist of a distribution that is compiled: the locked one while it fits."""
+        own = [limit for limit in limits if limit.name == name]
+        if kept and kept.kind == "sdist" and all(limit.holds(kept.version) for limit in own):
+            return replace(kept, role="image")
+
+        timeout = self._context.timeout
+
+        def files(index: str) -> tuple[IndexFile, ...]:
+            try:
+                return project_files(index, name, (timeout, timeout))
+            except OSError as error:
+                raise FetchError(f"no answer about {name}: {error}") from error
+
+        python = self._context.series.python.version
+        return choose_sdist(name, self._indices.ask(files), [limit.specifier for limit in own], python)
+
+    def _closed(
+        self, request: Request, wanted: Wanted, lines: list[Artefact], below: Mapping[str, Artefact]
+    ) -> list[Artefact]:
+        """Return the lines with what each requires, as their files say; without those that nothing needs.
+
+        Raises `ResolutionError` where that is not closed.
+        """
+        values = environment(self._context.series.python, self._context.platform)
+        files = self._context.store.bring(lines)
+        said = {li.name: read_metadata(li, file).requires for li, file in zip(lines, files, strict=True)}
+        asked = asked_extras(needs(wanted), said, values)
+        closed = {
+            line.name: replace(line, data={"file": line.data["file"], **_proof(line, said, asked, values)})
+            for line in lines
+            if line.name in asked
+        }
+        if findings := check_closure(needs(wanted), closed, below):
+            reasons = "; ".join(finding.reason for finding in findings)
+            raise ResolutionError(f"{request.image}: {reasons}", where=request.where)
+        return list(closed.values())
+
+    def check(self, request: Request) -> list[Finding]:
         """Return what the image's lock lacks or has too much; see `Locker`."""
-        lines = [line for line in request.locked if line.kind in self.kinds]
-        own = {line.name: line for line in lines if line.role == "image"}
-        build = {line.name: line for line in lines if line.role == "build"}
-        python = request.recipe.python
-        if python is None:
-            return [f"{name} is locked and nothing needs it" for name in sorted(own | build)]
-        wanted = self._wanted(request)
-        present = _versions(request.parents, "image") | _versions(lines, "image")
-        sources = {canonical(name) for name in python.compile}
-        findings = _uncovered(wanted.values(), present, request.where)
-        findings += _uncovered(python.build, _versions(lines, "build"), request.where)
-        for name, line in sorted(own.items()):
-            if line.data.get("requirement") != wanted.get(name):
-                findings.append(f"{name} is locked for another requirement than {wanted.get(name, 'none')}")
-            if (line.kind == "sdist") != (name in sources):
-                findings.append(f"{name} is locked as {line.kind}, against python.compile")
-        if request.recipe.kind != "tools":
-            findings += self._against_constraints(own, request.where)
-        return findings
-
-    def _against_constraints(self, own: dict[str, Artefact], where: Location) -> list[str]:
-        chosen = {name: self._constraints[name] for name in sorted(own) if name in self._constraints}
-        return _uncovered(chosen.values(), {name: own[name].version for name in chosen}, where)
+        limits = {} if request.recipe.kind == "tools" else self._constraints
+        return check_lines(request, self._context, limits)
 
 
-def parse(text: str, where: Location) -> Requirement:
-    """Parse a requirement (PEP 508); raises `RecipeError`."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        return Requirement(text)
-    except InvalidRequirement as error:
-        raise RecipeError(f"{text!r} is not a requirement: {error}", where=where) from error
-
-
-def canonical(name: str) -> str:
-    """Return the name of a distribution in the one form that is compared."""
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
-
-
-def _versions(lines: Iterable[Artefact], role: str) -> dict[str, str]:
-    return {li.name: li.version for li in lines if li.kind in PythonLocker.kinds and li.role == role}
-
-
-def _uncovered(wanted: Iterable[str], present: dict[str, str], where: Location) -> list[str]:
-    findings = []
-    for text in wanted:
-        requirement = parse(text, where)
-        version = present.get(canonical(requirement.name))
-        if version is None:
-            findings.append(f"{requirement} is not in the lock")
-        elif not requirement.specifier.contains(version, prereleases=True):
-            findings.append(f"{requirement} is locked as {version}")
-    return findings
+def _proof(
+    line: Artefact, said: Mapping[str, tuple[str, ...]], asked: Mapping[str, set[str]], values: Environment
+) -> dict[str, list[str]]:
+    """Return what lets a line be checked later: its requirements on this platform, with these extras."""
+    extras = sorted(asked[line.name])
+    requires = sorted(map(str, applicable(line.name, said[line.name], extras, values)))
+    return {"requires": requires, **({"extras": extras} if extras else {})}
 
 
 def _same_file(line: Artefact, kept: Artefact | None) -> Artefact:

@@ -1,116 +1,126 @@
-"""What the metadata of a wheel says (core metadata, entry points), read from the archive itself."""
+"""What a distribution says of itself in its file: read, never computed by running anything of it."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import zipfile
-from configparser import ConfigParser, Error
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-from scs_build.canonical import sha256_bytes
-from scs_build.errors import IntegrityError, Location
-from scs_build.inputs.description import Bundled, Description, Statement, Text
+from scs_build.errors import IntegrityError, Location, ResolutionError
+from scs_build.inputs.python.requirements import canonical
 
-METADATA = re.compile(r"(.*/)?[^/]+\.dist-info/METADATA")
-# How projects name the files that hold licence texts and what their licences ask to pass on.
-TEXTS = re.compile(r"(.*[-_.])?(licen[cs]es?|copying|notice|copyright)([-_.].*)?", re.IGNORECASE)
-# Listed beside the texts by many projects, and no licence.
-AUTHORS = re.compile(r"authors([-_.].*)?", re.IGNORECASE)
-CLASSIFIER = "License :: "
-# What older build tools wrote where a project said nothing.
-NOTHING = ("", "UNKNOWN", "NONE")
+if TYPE_CHECKING:
+    from scs_build.inputs.artefact import Artefact
+
+IN_WHEEL = re.compile(r"[^/]+\.dist-info/METADATA")
+# Where setuptools left what an sdist requires before it went into PKG-INFO; others always wrote it there.
+IN_SDIST = re.compile(r"[^/]+/PKG-INFO|(.*/)?(?P<project>[^/]+)\.egg-info/requires\.txt")
+# A page of metadata, not a bomb.
+MOST_BYTES = 8 << 20
 
 
-def describe_wheel(path: Path) -> Description:
-    """Return what a wheel says about itself; raises `IntegrityError` where it has no metadata.
+@dataclass(frozen=True)
+class Metadata:
+    """Name and version as written, requirements (PEP 508) with their markers, and the extras on offer."""
 
-    Folders of metadata below others are those of distributions that its makers put into it.
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """Return the metadata file of a wheel (version 2.1)."""
+        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
+        lines += [f"Provides-Extra: {extra}" for extra in self.extras]
+        lines += [f"Requires-Dist: {text}" for text in self.requires]
+        return "\n".join([*lines, ""])
+
+
+class _Texts(importlib.metadata.Distribution):
+    """Lets the standard library interpret metadata files that are at hand as texts."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def read_text(self, filename: str) -> str | None:
+        """Return the text of a metadata file."""
+        return self._texts.get(filename)
+
+    def locate_file(self, path: object) -> Path:
+        """Nothing is installed."""
+        raise NotImplementedError(str(path))
+
+
+def read_metadata(artefact: Artefact, path: Path) -> Metadata:
+    """Return the metadata in the file of a wheel or sdist.
+
+    What an sdist says is a claim: it may compute its requirements when it is built. Whoever has the built
+    wheel compares. Raises `IntegrityError` where the file is damaged, `ResolutionError` where it does not
+    say what it is or is something else than the artefact.
     """
+    texts = _wheel_texts(path) if artefact.kind == "wheel" else _sdist_texts(path, artefact.name)
+    if not {"METADATA", "PKG-INFO"} & texts.keys():
+        reason = f"{artefact.data['file']} does not say what it is: it holds no metadata"
+        raise ResolutionError(reason, solution="constrain it to another version in the recipe")
+    distribution = _Texts(texts)
+    fields = distribution.metadata
+    metadata = Metadata(
+        name="".join(fields.get_all("Name") or ()),
+        version="".join(fields.get_all("Version") or ()),
+        requires=tuple(" ".join(text.split()) for text in distribution.requires or ()),
+        extras=tuple(fields.get_all("Provides-Extra") or ()),
+    )
+    _check_identity(artefact, metadata)
+    return metadata
+
+
+def _check_identity(artefact: Artefact, metadata: Metadata) -> None:
+    from packaging.utils import canonicalize_version
+
+    own = (canonical(metadata.name), canonicalize_version(metadata.version))
+    if own != (artefact.name, canonicalize_version(artefact.version)):
+        raise ResolutionError(
+            f"{artefact.data['file']} says that it is {metadata.name} {metadata.version}",
+            solution="do not trust the index that serves it",
+        )
+
+
+def _wheel_texts(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            found = sorted((name for name in archive.namelist() if METADATA.fullmatch(name)), key=_depth)
-            own, *others = found
-            bundled = tuple(_bundled(archive, name) for name in others)
-            return replace(_described(archive, own)[2], bundled=bundled)
-    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, Error) as error:
-        reason = f"is not a wheel with metadata that can be read: {error}"
-        raise IntegrityError(reason, where=Location(str(path))) from error
+            (found,) = (info for info in archive.infolist() if IN_WHEEL.fullmatch(info.filename))
+            return {"METADATA": _text(archive.open(found))}
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise IntegrityError(f"is not a wheel: {error}", where=Location(str(path))) from error
 
 
-def _depth(name: str) -> tuple[int, str]:
-    return name.count("/"), name
+def _sdist_texts(path: Path, project: str) -> dict[str, str]:
+    import tarfile
+
+    texts: dict[str, str] = {}
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for info in archive:
+                stream = archive.extractfile(info) if _is_metadata(info.name, project) else None
+                if stream:
+                    texts[info.name.rpartition("/")[2]] = _text(stream)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
+    return texts
 
 
-def _bundled(archive: zipfile.ZipFile, metadata: str) -> Bundled:
-    name, version, description = _described(archive, metadata)
-    return Bundled(name, version, description)
+def _is_metadata(name: str, project: str) -> bool:
+    """Tell whether a file of an sdist is about the project itself: some ship others, for their tests."""
+    found = IN_SDIST.fullmatch(name)
+    return found is not None and canonical(found["project"] or project) == project
 
 
-def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Description]:
-    """Return name, version and description of the distribution that a file of metadata belongs to."""
-    from packaging.metadata import parse_email
-    from packaging.utils import canonicalize_name
-
-    raw, _ = parse_email(archive.read(metadata))
-    names, folder = archive.namelist(), metadata.removesuffix("METADATA")
-    listed = raw.get("license_files", [])
-    texts = [name for name in names if name.startswith(folder) and _is_text(name, folder, listed)]
-    description = Description(
-        summary=raw.get("summary", ""),
-        homepage=_homepage(raw.get("home_page"), raw.get("project_urls", {})),
-        statements=_statements(raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])),
-        texts=tuple(Text(name, sha256_bytes(archive.read(name))) for name in sorted(texts)),
-        needs=tuple(raw.get("requires_dist", [])),
-        programs=_programs(archive, f"{folder}entry_points.txt"),
-        path=metadata,
-    )
-    return canonicalize_name(raw["name"]), raw["version"], description
-
-
-def _is_text(name: str, folder: str, listed: list[str]) -> bool:
-    if name.endswith("/") or AUTHORS.fullmatch(name.rpartition("/")[2]):
-        return False
-    inside = name.removeprefix(folder)
-    return (
-        inside in listed
-        or inside.startswith("licenses/")
-        or TEXTS.fullmatch(name.rpartition("/")[2]) is not None
-    )
-
-
-def _homepage(page: str | None, urls: dict[str, str]) -> str:
-    chosen = [
-        url for label, url in urls.items() if label.lower() in ("homepage", "home", "source", "repository")
-    ]
-    return page or next(iter((*chosen, *urls.values())), "")
-
-
-def _statements(expression: str | None, field: str | None, classifiers: list[str]) -> tuple[Statement, ...]:
-    """Return every statement of the licence; PEP 639: an expression replaces the older two."""
-    if expression:
-        return (Statement("expression", expression.strip()),)
-    found = []
-    if field and field.strip().upper() not in NOTHING:
-        found.append(Statement("field", " ".join(field.split())))
-    for text in sorted({each for each in classifiers if each.startswith(CLASSIFIER)}):
-        name = text.removeprefix(CLASSIFIER).removeprefix("OSI Approved").removeprefix(" :: ")
-        if name:
-            found.append(Statement("classifier", name))
-    return tuple(found)
-
-
-def _programs(archive: zipfile.ZipFile, name: str) -> tuple[str, ...]:
-    """Return the names of the programs that installing makes from the entry points."""
-    if name not in archive.namelist():
-        return ()
-    parser = _Groups(delimiters=("=",), interpolation=None, strict=False)
-    parser.read_string(archive.read(name).decode())
-    groups = [group for group in ("console_scripts", "gui_scripts") if parser.has_section(group)]
-    return tuple(sorted({program for group in groups for program in parser[group]}))
-
-
-class _Groups(ConfigParser):
-    def optionxform(self, optionstr: str) -> str:
-        """Keep the case of names."""
-        return optionstr
+def _text(stream: IO[bytes]) -> str:
+    data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"its metadata is larger than {MOST_BYTES} bytes")
+    return data.decode(errors="replace")

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import FetchError, ProgramError, ResolutionError, SiteError
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.locking import TIMEOUT
 from scs_build.inputs.python.environment import environment, tags, uv_platform
 from scs_build.run import Completed, clean_environment, run
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageSdist, PackageWheel
+    from packaging.pylock import Package, PackageWheel
 
     from scs_build.recipes.models import PythonChannel
     from scs_build.recipes.site import Site
 
 
-def uv(*args: str | Path, stdin: bytes = b"") -> Completed:
-    """Run the uv of this installation; it never fetches an interpreter."""
+def uv(*args: str | Path, stdin: bytes = b"", timeout: int = TIMEOUT) -> Completed:
+    """Run the uv of this installation: without configuration of this machine, and it fetches no interpreter.
+
+    `timeout` is what it grants an index for an answer, in seconds.
+    """
     from uv import find_uv_bin
 
-    extra = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    extra = {
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_HTTP_TIMEOUT": str(timeout),
+        "UV_HTTP_CONNECT_TIMEOUT": str(timeout),
+    }
     return run([find_uv_bin(), *args], env=clean_environment(extra), stdin=stdin, timeout=1800)
 
 
@@ -37,7 +47,7 @@ def indices(site: Site) -> tuple[str, ...]:
 @cache
 def default_indices() -> tuple[str, ...]:
     """Ask uv for its own indices; raises `SiteError` when it names none."""
-    text = uv("pip", "compile", "--no-config", "--emit-index-url", "--no-header", "-q", "-").stdout.decode()
+    text = uv("pip", "compile", "--emit-index-url", "--no-header", "-q", "-").stdout.decode()
     words = [line.partition(" ") for line in text.splitlines()]
     found = tuple(url for option, _, url in words if option in ("--index-url", "--extra-index-url"))
     if not found:
@@ -48,42 +58,53 @@ def default_indices() -> tuple[str, ...]:
 def resolve(
     requirements: Sequence[str],
     *,
+    index: str,
     channel: PythonChannel,
     platform: str,
-    site: Site,
     work: Path,
     constraints: Iterable[str] = (),
     prefer: Mapping[str, str] | None = None,
-    from_source: Collection[str] = (),
+    sdists: Mapping[str, Artefact] | None = None,
+    stubs: Path | None = None,
+    timeout: int = TIMEOUT,
 ) -> list[Artefact]:
-    """Return one wheel or sdist per distribution (role `image`), sorted by name.
+    """Return one wheel or sdist per distribution (role `image`), sorted by name; nothing is built.
 
     `constraints` are requirement lines that hold and demand nothing; `prefer` maps names to the versions to
-    take where possible; `from_source` are the distributions that come as sdist. Raises `ResolutionError`,
-    or `FetchError` when an index does not answer.
+    take where possible; `sdists` are taken for the distributions of their names, in the folder `stubs` lies
+    a wheel with the metadata of each. Raises `ResolutionError`, or `FetchError` when the index does not
+    answer.
     """
     work.mkdir(parents=True, exist_ok=True)
     inputs, limits, output = work / "requirements.in", work / "constraints.txt", work / "pylock.toml"
+    sdists = sdists or {}
+    pinned = [f"{name}=={sdist.version}" for name, sdist in sdists.items()]
     inputs.write_text("\n".join(requirements) + "\n")
-    limits.write_text("\n".join(constraints) + "\n")
+    limits.write_text("\n".join([*constraints, *pinned]) + "\n")
     _write_preferences(output, prefer or {})
-    index = [option for n, url in enumerate(site.python) for option in _index_option(n, url)]
-    sources = [option for name in sorted(from_source) for option in ("--no-binary", name)]
     try:
+        # Without --only-binary, uv would run the code of sdists to learn what they require.
         uv(
             "pip", "compile", "-q", "--no-header", "--format", "pylock.toml", "-o", output, "-c", limits,
-            "--python", sys.executable, "--python-version", channel.version,
-            "--python-platform", uv_platform(channel, platform), *index, *sources, inputs,
+            "--python", sys.executable, "--python-version", channel.version, "--only-binary", ":all:",
+            "--python-platform", uv_platform(channel, platform), "--default-index", index,
+            *(("--find-links", stubs) if stubs else ()), inputs, timeout=timeout,
         )  # fmt: skip
     except ProgramError as error:
         if "Failed to fetch" in error.reason or "error sending request" in error.reason:
             raise FetchError(f"uv cannot reach an index: {error.reason}") from error
-        raise ResolutionError(f"uv finds no solution: {error.reason}") from error
-    return _select(output, channel, platform, from_source)
+        raise _unsolved(error, sdists) from error
+    return _select(output, channel, platform, sdists)
 
 
-def _index_option(number: int, url: str) -> tuple[str, str]:
-    return ("--default-index" if number == 0 else "--index", url)
+def _unsolved(error: ProgramError, sdists: Mapping[str, Artefact]) -> ResolutionError:
+    solution = None
+    if "building from source is disabled" in error.reason:
+        solution = "name in python.compile of the recipe what has no wheel, in python.build what builds it"
+    elif sdists:
+        chosen = ", ".join(f"{name} {sdist.version}" for name, sdist in sdists.items())
+        solution = f"of what is compiled, the newest allowed is taken ({chosen}): constrain it in the recipe"
+    return ResolutionError(f"uv finds no solution: {error.reason}", solution=solution)
 
 
 def _write_preferences(path: Path, prefer: Mapping[str, str]) -> None:
@@ -96,34 +117,28 @@ def _write_preferences(path: Path, prefer: Mapping[str, str]) -> None:
 
 
 def _select(
-    path: Path, channel: PythonChannel, platform: str, from_source: Collection[str]
+    path: Path, channel: PythonChannel, platform: str, sdists: Mapping[str, Artefact]
 ) -> list[Artefact]:
-    from packaging.pylock import PackageSdist, PackageWheel, Pylock, PylockSelectError
+    from packaging.pylock import PackageWheel, Pylock, PylockSelectError
 
     lock = Pylock.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
-    found: list[Artefact] = []
-    only_source: list[str] = []
     chosen = lock.select(environment=environment(channel, platform), tags=tags(channel, platform))
+    found: list[Artefact] = []
     try:
         for package, file in chosen:
-            if isinstance(file, PackageWheel):
-                found.append(_artefact("wheel", package, file))
-            elif isinstance(file, PackageSdist) and package.name in from_source:
-                found.append(_artefact("sdist", package, file))
+            if package.name in sdists:
+                found.append(sdists[package.name])
+            elif isinstance(file, PackageWheel):
+                found.append(_artefact(package, file))
             else:
-                only_source.append(package.name)
+                raise ResolutionError(f"there is no wheel of {package.name} {package.version}")
     except PylockSelectError as error:
         raise ResolutionError(str(error)) from error
-    if only_source:
-        raise ResolutionError(
-            f"there is no usable wheel of {', '.join(sorted(only_source))}",
-            solution="name it in the recipe's python.compile, and what its build needs in python.build",
-        )
     return sorted(found, key=lambda artefact: artefact.name)
 
 
-def _artefact(kind: str, package: Package, file: PackageWheel | PackageSdist) -> Artefact:
+def _artefact(package: Package, file: PackageWheel) -> Artefact:
     if not file.size or "sha256" not in file.hashes:
         raise ResolutionError(f"the index tells no size or sha256 of {file.filename}")
     version, data = str(package.version), {"file": file.filename}
-    return Artefact(kind, package.name, version, file.hashes["sha256"], file.size, data=data)
+    return Artefact("wheel", package.name, version, file.hashes["sha256"], file.size, data=data)

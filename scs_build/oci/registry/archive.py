@@ -9,9 +9,10 @@ from typing import Any
 
 from scs_build.canonical import canonical_json
 from scs_build.oci.entry import Entry
-from scs_build.oci.header import BLOCK, header, padding
+from scs_build.oci.header import header
 from scs_build.oci.image import MANIFEST_TYPE
 from scs_build.oci.layout import INDEX_TYPE, LAYOUT_FILE, LAYOUT_VERSION, blob_path
+from scs_build.tar import END, padding
 
 PIECE = 1 << 20
 
@@ -37,7 +38,7 @@ def image_archive(layout: Path, digest: str) -> Iterator[bytes]:
         yield from _file(name, canonical_json(document))
     for blob in dict.fromkeys((digest, *blobs)):
         yield from _file(_member(blob), blob_path(layout, blob))
-    yield bytes(2 * BLOCK)
+    yield END
 
 
 def _member(digest: str) -> str:

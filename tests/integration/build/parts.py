@@ -7,14 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+from scs_build.build.install import tree_digest
 from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
+from scs_build.store.removal import remove
 from scs_build.store.store import Store
 from tests.integration.conftest import ROOT
 
@@ -26,6 +28,16 @@ GROUND = ("tools", "scaffold")
 def steps_of(graph: Graph, names: Iterable[str] = QUICK) -> dict[str, Step]:
     """Return all steps of these images by name."""
     return {name: step for image in names for name, step in graph.image(image).closure().items()}
+
+
+@contextmanager
+def beside(store: Store, label: str = "test") -> Iterator[Path]:
+    """Lend an empty folder on the disk of a store, so that files of it can be linked."""
+    folder = Path(mkdtemp(prefix=f"{store.root.name} {label} ", dir=store.root.parent))
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def copied(source: Store, target: Store, steps: Iterable[Step], results: Iterable[str]) -> Store:
@@ -43,6 +55,20 @@ def copied(source: Store, target: Store, steps: Iterable[Step], results: Iterabl
     return target
 
 
+def results(store: Store, steps: Iterable[Step]) -> dict[str, str]:
+    """Return the result of each step by name: the digest of the tree or layer or image that it made."""
+    return {step.name: _result(store, step) for step in steps}
+
+
+def _result(store: Store, step: Step) -> str:
+    record = store.record(step.key)
+    assert record is not None, f"{step.name} is not built"
+    if step.kind != "tools":
+        return str(record["result"])
+    # The tools are named by their key, as nothing but what the lock names is in them.
+    return tree_digest(store.tree_path(record["uses"]["trees"][0]))
+
+
 def _copy_result(source: Store, target: Store, step: Step) -> None:
     record = source.record(step.key)
     assert record is not None, f"{step.name} is not built"
@@ -50,10 +76,9 @@ def _copy_result(source: Store, target: Store, step: Step) -> None:
     for blob in record["uses"]["blobs"]:
         _link(source.blob(blob), target.blob(blob))
     for tree in record["uses"]["trees"]:
-        shutil.copytree(
-            source.tree_path(tree), target.tree_path(tree),
-            symlinks=True, copy_function=_link, ignore=_no_devices,
-        )  # fmt: skip
+        # Links of everything: owners, attributes and the device nodes by which a layer removes a path.
+        argv = ["cp", "--archive", "--link", source.tree_path(tree), target.tree_path(tree)]
+        subprocess.run(argv, check=True)
 
 
 def _link(source: str | Path, target: str | Path, *, follow_symlinks: bool = False) -> None:
@@ -63,10 +88,6 @@ def _link(source: str | Path, target: str | Path, *, follow_symlinks: bool = Fal
         os.link(source, target, follow_symlinks=follow_symlinks)
     except OSError:
         shutil.copy2(source, target, follow_symlinks=follow_symlinks)
-
-
-def _no_devices(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if (path := Path(folder, name)).is_char_device() or path.is_fifo()]
 
 
 def damage(blob: Path) -> None:
@@ -111,14 +132,3 @@ def wait_for(process: subprocess.Popen[str], step: str) -> bool:
     """Wait until the build says that it starts a step; False when it ended before."""
     assert process.stderr is not None
     return any(line.startswith(f"{step} ...") for line in process.stderr)
-
-
-def killed_at(store: Store, out: Path, step: str, delay: float) -> bool:
-    """Build, and kill -9 `delay` seconds after this step began; tell whether it got there."""
-    with running(store, out, *QUICK) as process:
-        if not wait_for(process, step):
-            return False
-        time.sleep(delay)
-        process.kill()
-        process.wait()
-    return True

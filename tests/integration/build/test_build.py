@@ -34,21 +34,6 @@ def command(store: Store, *args: str, env: dict[str, str] | None = None) -> subp
     return subprocess.run([*PROGRAM, *args], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_another_store_time_zone_and_number_of_jobs_without_a_network_give_the_same_digests(
-    built: BuildResult, fresh: Store, tmp_path: Path
-) -> None:
-    done = subprocess.run(
-        ["unshare", "--net", *PROGRAM, "build", "memcached", "-j", "1", "--json", "-o", tmp_path],
-        cwd=ROOT,
-        env={**os.environ, "SCS_BUILD_STORE": str(fresh.root), "TZ": "Asia/Tokyo", "LANG": "C"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert {i["name"]: i["digest"] for i in answer["images"]} == {"memcached": digests(built)["memcached"]}
-
-
 def test_a_second_build_has_nothing_to_do(built: BuildResult, store: Store) -> None:
     again = build_images(store, tuple(digests(built)), offline=True)
     assert [image.action for image in again.images] == ["none"] * len(again.images)

@@ -1,10 +1,8 @@
-"""What must not break a build: signals at any moment, company, damage, missing things."""
+"""What must not break a build: company, missing things."""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from scs_build.build.build import BuildResult
 from scs_build.store.store import Store
 from tests.integration.build.test_build import PROGRAM, command, digests
-from tests.integration.conftest import ROOT, build_images
+from tests.integration.conftest import ROOT
 
 
 def start(store: Store, *args: str) -> subprocess.Popen[bytes]:
@@ -44,36 +42,6 @@ def wait_until_nothing_is_left(store: Store) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"left behind: {left_behind(store)}")
-
-
-def test_kill_9_at_any_moment_leaves_nothing_and_the_next_run_ends_well(
-    built: BuildResult,
-    fresh: Store,
-    tmp_path: Path,
-) -> None:
-    moments = random.Random(20260401)
-    for _ in range(4):
-        process = start(fresh, "build", "debian", "--offline", "-o", str(tmp_path))
-        time.sleep(moments.uniform(0.3, 6.0))
-        process.kill()
-        process.wait()
-        wait_until_nothing_is_left(fresh)
-    result = build_images(fresh, ("debian",), offline=True)
-    assert digests(result)["debian"] == digests(built)["debian"]
-    assert not any((fresh.root / "tmp").glob("*/changes"))
-
-
-def test_interrupt_ends_with_130_and_the_next_run_goes_on(
-    built: BuildResult,
-    fresh: Store,
-    tmp_path: Path,
-) -> None:
-    process = start(fresh, "build", "debian", "--offline", "-o", str(tmp_path))
-    time.sleep(2.5)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
-    wait_until_nothing_is_left(fresh)
-    assert digests(build_images(fresh, ("debian",), offline=True))["debian"] == digests(built)["debian"]
 
 
 def test_eight_builds_on_one_store_all_end_with_the_same_digest(

@@ -2,182 +2,80 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import ssl
-import tarfile
-import threading
-import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from scs_build.errors import FetchError, ResolutionError
+from scs_build.errors import FetchError, RecipeError, ResolutionError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import INPUTS
-from scs_build.inputs.locking import Context, Request
 from scs_build.inputs.python.locker import PythonLocker
-from scs_build.progress import Silent
-from scs_build.recipes.component import Component
-from scs_build.recipes.models import DebianChannel, Python, PythonChannel, Recipe, Series
 from scs_build.recipes.site import Site
 from scs_build.run import run
+from tests.integration.locks.conftest import MakeLocker, request, versions
+from tests.integration.locks.index import Index
 
-SERIES = Series(
-    format=1, name="2026.1", released="2026-04-01",
-    debian=DebianChannel(release="testing", suites=("testing",)),
-    python=PythonChannel(version="3.13", manylinux="2_41", prefix="/venv"), constraints="constraints.txt",
-    components={"service": "~=2.0"},
-)  # fmt: skip
 CERTIFICATE = (
     "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
     "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
 )  # fmt: skip
-JSON = "application/vnd.pypi.simple.v1+json"
-
-
-class Index(ThreadingHTTPServer):
-    """A simple index (PEP 691, or PEP 503 with `html`) of files that are added by name."""
-
-    html = False
-    broken = False
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.url = f"http://127.0.0.1:{self.server_port}/simple"
-
-    def wheel(self, name: str, version: str, *requires: str, tag: str = "py3-none-any") -> None:
-        stream = io.BytesIO()
-        text = _metadata(name, version, requires)
-        with zipfile.ZipFile(stream, "w") as archive:
-            info = f"{name}-{version}.dist-info"
-            archive.writestr(f"{info}/METADATA", text)
-            archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
-            archive.writestr(f"{info}/RECORD", "")
-        self.files[f"{name}-{version}-{tag}.whl"] = stream.getvalue()
-
-    def sdist(self, name: str, version: str) -> None:
-        stream, text = io.BytesIO(), _metadata(name, version, ()).encode()
-        project = b'[build-system]\nrequires = []\nbuild-backend = "none"\n'
-        project += f'[project]\nname = "{name}"\nversion = "{version}"\n'.encode()
-        with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-            for path, content in (("PKG-INFO", text), ("pyproject.toml", project)):
-                member = tarfile.TarInfo(f"{name}-{version}/{path}")
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-        self.files[f"{name}-{version}.tar.gz"] = stream.getvalue()
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Index
-
-    def do_GET(self) -> None:
-        *_, folder, name = self.path.rstrip("/").split("/")
-        if folder == "files":
-            self._answer(
-                None if self.server.broken else self.server.files.get(name), "application/octet-stream"
-            )
-            return
-        found = {f: data for f, data in self.server.files.items() if f.split("-")[0] == name}
-        rows = [(f, hashlib.sha256(data).hexdigest(), len(data)) for f, data in found.items()]
-        if self.server.html:
-            links = "".join(f'<a href="/files/{f}#sha256={digest}">{f}</a>' for f, digest, _ in rows)
-            self._answer(links.encode() or None, "text/html")
-            return
-        files = [
-            {"filename": f, "url": f"/files/{f}", "hashes": {"sha256": h}, "size": n} for f, h, n in rows
-        ]
-        answer = {"meta": {"api-version": "1.1"}, "name": name, "versions": [], "files": files}
-        self._answer(json.dumps(answer).encode() if rows else None, JSON)
-
-    do_HEAD = do_GET  # noqa: N815 - the name that http.server asks for
-
-    def _answer(self, data: bytes | None, kind: str) -> None:
-        self.send_response(404 if data is None else 200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data or b"")))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data or b"")
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-def _metadata(name: str, version: str, requires: tuple[str, ...]) -> str:
-    lines = [f"Requires-Dist: {text}" for text in requires]
-    return "\n".join(["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}", *lines, ""])
+CONSTRAINTS = "# comment\nlibrary===1.1\nlibrary===1.0;python_version<'3.10'\n"
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # uv's cache
-    index = Index()
-    threading.Thread(target=index.serve_forever, daemon=True).start()
+def locker(index: Index, make_locker: MakeLocker) -> PythonLocker:
     index.wheel("service", "1.9")
-    index.wheel("service", "2.1", "library", "native")
+    index.wheel(
+        "service", "2.1", "library", "native", 'extra; extra == "more"', 'old; python_version < "3.9"'
+    )
     index.wheel("service", "3.0")
     for version in ("1.0", "1.1", "1.2"):
         index.wheel("library", version)
     index.wheel("native", "1", tag="cp313-cp313-manylinux_2_17_x86_64")
     index.wheel("native", "1", tag="cp312-cp312-manylinux_2_17_x86_64")
+    index.wheel("extra", "1", "library>=1")
     index.sdist("source", "1.0")
     index.wheel("builder", "1")
-    yield index
-    index.shutdown()
-    index.server_close()
+    return make_locker(index.url, constraints=CONSTRAINTS)
 
 
-@pytest.fixture
-def locker(index: Index, tmp_path: Path) -> PythonLocker:
-    (tmp_path / "constraints.txt").write_text(
-        "# comment\nlibrary===1.1\nlibrary===1.0;python_version<'3.10'\n"
-    )
-    site = Site(python=(index.url,))
-    return PythonLocker(Context(SERIES, tmp_path, "linux/amd64", site, tmp_path / "work", Silent()))
-
-
-def request(*requirements: str, **fields: object) -> Request:
-    python = {key: fields.pop(key) for key in ("compile", "build") if key in fields}
-    recipe = Recipe(
-        format=1,
-        kind="container",
-        description="An image for tests",
-        python=Python(requirements=requirements, **python),
-    )  # type: ignore[arg-type]
-    return Request(Component("image", "bases", Path(), recipe, b"format: 1\n"), **fields)  # type: ignore[arg-type]
-
-
-def versions(lines: list[Artefact]) -> dict[str, str]:
-    return {line.id: line.version for line in lines}
+def reasons(locker: PythonLocker, *requirements: str, **fields: object) -> list[str]:
+    return [finding.reason for finding in locker.check(request(*requirements, **fields))]
 
 
 def test_the_series_its_constraints_and_its_interpreter_decide(locker: PythonLocker) -> None:
     lines = locker.lock(request("Service"))
     assert versions(lines) == {"wheel:library": "1.1", "wheel:native": "1", "wheel:service": "2.1"}
     files = {line.name: line.data for line in lines}
-    assert files["native"] == {"file": "native-1-cp313-cp313-manylinux_2_17_x86_64.whl"}
+    assert files["native"] == {"file": "native-1-cp313-cp313-manylinux_2_17_x86_64.whl", "requires": []}
     assert files["service"]["requirement"] == "Service~=2.0"
+    assert files["service"]["requires"] == ["library", "native"]
     assert "127.0.0.1" not in json.dumps([line.to_json() for line in lines])
+
+
+def test_the_extras_that_are_asked_for_count(locker: PythonLocker) -> None:
+    data = {line.name: line.data for line in locker.lock(request("service[more]"))}
+    assert data["service"]["extras"] == ["more"]
+    assert data["service"]["requires"] == ["extra", "library", "native"]
+    assert data["extra"]["requires"] == ["library>=1"]
 
 
 def test_what_it_locks_passes_its_own_check_and_a_changed_recipe_does_not(locker: PythonLocker) -> None:
     lines = tuple(locker.lock(request("service", build=("builder",))))
-    assert locker.check(request("service", build=("builder",), locked=lines)) == []
-    assert locker.check(request("service", "source", build=("builder", "other"), locked=lines)) == [
-        "source is not in the lock", "other is not in the lock",
-    ]  # fmt: skip
-    assert "library is locked for another requirement than library==1.1" in locker.check(
-        request("service", "library==1.1", build=("builder",), locked=lines)
+    assert reasons(locker, "service", build=("builder",), locked=lines) == []
+    assert reasons(locker, "service", "source", build=("builder", "other"), locked=lines) == [
+        "the recipe requires source, which is not in the lock",
+        "the recipe requires other, which is not in the lock",
+    ]
+    assert "library is locked for another requirement than library==1.1" in reasons(
+        locker, "service", "library==1.1", build=("builder",), locked=lines
     )
 
 
 def test_an_sdist_must_be_named(locker: PythonLocker) -> None:
-    with pytest.raises(ResolutionError, match="no usable wheel of source") as error:
+    with pytest.raises(ResolutionError, match=r"source==1.0 has no usable wheels") as error:
         locker.lock(request("source"))
     assert "python.compile" in str(error.value.solution)
     (line,) = locker.lock(request("source", compile=("Source",)))
@@ -188,6 +86,13 @@ def test_what_parents_hold_is_left_out_and_agrees(locker: PythonLocker) -> None:
     parent = Artefact("wheel", "library", "1.2", "0" * 64, 1)
     lines = locker.lock(request("service", parents=(parent,)))
     assert versions(lines) == {"wheel:native": "1", "wheel:service": "2.1"}
+    assert reasons(locker, "service", parents=(parent,), locked=tuple(lines)) == []
+
+
+def test_extras_of_what_a_parent_holds_are_to_be_asked_for_there(locker: PythonLocker) -> None:
+    parents = tuple(locker.lock(request("service")))
+    with pytest.raises(ResolutionError, match=r"service 2.1 is locked without \[more\]"):
+        locker.lock(request("service[more]", parents=parents))
 
 
 def test_locked_versions_and_files_stay_until_an_upgrade(locker: PythonLocker, index: Index) -> None:
@@ -199,6 +104,22 @@ def test_locked_versions_and_files_stay_until_an_upgrade(locker: PythonLocker, i
     assert versions(locker.lock(request("service", locked=lines, free={"service"})))["wheel:service"] == "2.2"
 
 
+def test_a_lock_of_the_first_format_gets_its_proof_and_keeps_its_files(locker: PythonLocker) -> None:
+    lines = tuple(locker.lock(request("service", build=("builder",))))
+    proof = ("requires", "extras")
+    old = tuple(
+        Artefact.from_json({key: value for key, value in line.to_json().items() if key not in proof})
+        for line in lines
+    )
+    assert reasons(locker, "service", build=("builder",), locked=old) == [
+        "library 1.1 does not say what it requires (nor do 2 more): this lock is of an older format; "
+        "locking again keeps every version",
+        "builder 1 does not say what it requires: this lock is of an older format; "
+        "locking again keeps every version",
+    ]
+    assert tuple(locker.lock(request("service", build=("builder",), locked=old))) == lines
+
+
 def test_an_index_that_loses_its_files_is_no_fault_of_the_recipe(locker: PythonLocker, index: Index) -> None:
     index.broken = True
     with pytest.raises(FetchError, match="cannot reach an index"):
@@ -208,6 +129,16 @@ def test_an_index_that_loses_its_files_is_no_fault_of_the_recipe(locker: PythonL
 def test_no_solution_is_told_in_the_words_of_uv(locker: PythonLocker) -> None:
     with pytest.raises(ResolutionError, match="library"):
         locker.lock(request("library>=2"))
+
+
+@pytest.mark.parametrize("where", ["requirements", "build"])
+def test_a_requirement_that_names_a_place_is_refused(
+    locker: PythonLocker, where: str, tmp_path: Path
+) -> None:
+    place = f"library @ file://{tmp_path}/library.tar.gz"
+    asked = request(place) if where == "requirements" else request("service", build=(place,))
+    with pytest.raises(RecipeError, match="names a place"):
+        locker.lock(asked)
 
 
 @pytest.mark.parametrize("html", [False, True])

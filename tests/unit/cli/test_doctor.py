@@ -86,3 +86,12 @@ def test_archive_keys_that_expire_are_told(expires: str, verdict: str, tmp_path:
     (folder / "keys.json").write_text(json.dumps({"keys": [{"file": "a.asc", "expires": expires}]}))
     (check,) = checks.archive_keys(Session(root_option=tmp_path))
     assert (check.verdict, check.found) == (verdict, f"until {expires}")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": [{"file": "a"}]}', '{"keys": 1}', "[" * 100_000])
+def test_a_damaged_table_of_keys_is_told(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "series" / "keys"
+    folder.mkdir(parents=True)
+    (folder / "keys.json").write_text(text)
+    (check,) = checks.archive_keys(Session(root_option=tmp_path))
+    assert check.verdict == "missing" and "keys.json" in check.found and check.mend

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -149,3 +150,12 @@ def test_completion_names_the_program(call: Call, shell: str) -> None:
     said = call("completion", shell)
     assert said.status == 0
     assert "_SCS_BUILD_COMPLETE" in said.stdout and "scs-build" in said.stdout
+
+
+def test_a_locale_that_is_not_utf_8_changes_nothing(tmp_path: Path) -> None:
+    """Of two locales one has no name for what it writes: the interpreter starts again with UTF-8."""
+    argv = [sys.executable, "-m", "scs_build", "store", "path", "--store", str(tmp_path / "größe")]
+    legacy = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCS_BUILD")}
+    done = subprocess.run(argv, env=environment | legacy, capture_output=True, check=True)
+    assert done.stdout.decode() == f"{tmp_path / 'größe'}\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import zipfile
 from pathlib import Path
 
@@ -84,3 +86,23 @@ def test_a_tree_is_made_once_of_packages_and_wheels(tmp_path: Path, monkeypatch:
     assert not (made / "usr/bin/which").is_symlink()
     assert module.extract_tools(store, artefacts, "key") == made
     assert unpacked == [store.blob(package)]
+
+
+@pytest.mark.parametrize("sign", [":", ";", "$"])
+def test_a_place_that_the_loader_would_read_as_two_is_refused(tree: Path, sign: str) -> None:
+    other = tree.rename(tree.with_name(f"a{sign}b"))
+    with pytest.raises(EngineError, match="dynamic loader") as caught:
+        ToolsTree(other).argv("program")
+    assert "SCS_BUILD_STORE" in str(caught.value.solution)
+
+
+def test_what_is_made_does_not_show_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "usr/share/base-passwd").mkdir(parents=True)
+    (tmp_path / "usr/share/base-passwd/passwd.master").touch()
+    before = os.umask(0o077)
+    try:
+        module.finish_tree(tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "etc/passwd").stat().st_mode) == 0o644
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in module.MOUNT_POINTS} == {0o755}

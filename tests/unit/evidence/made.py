@@ -174,6 +174,7 @@ class Made:
         self.paths = PATHS
         self.alpha_role: Role = "image"
         self.source = "alpha-src"
+        self.inputs: tuple[Artefact, ...] = ()
         self.titles = ("packages of base", "venv of app", "files of app", "system of app")
 
     def write(self, path: str, text: str) -> None:
@@ -225,6 +226,7 @@ class Made:
             "iaas/app",
             self._artefact("wheel", "app", "1.0", wheel(self.app), file="app-1.0-py3-none-any.whl"),
             self._artefact("wheel", "dep", "2.0", wheel(self.dep), file="dep-2.0-py3-none-any.whl"),
+            *self.inputs,
         )
         catalogue = Catalogue.load(self.root)
         return Graph(catalogue, catalogue.series(SERIES), PLATFORM)

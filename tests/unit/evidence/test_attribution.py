@@ -11,8 +11,9 @@ import pytest
 from scs_build.canonical import sha256_bytes
 from scs_build.evidence.attribution import Attribution, attribute
 from scs_build.evidence.check import Finding
+from scs_build.inputs.artefact import Artefact
 from scs_build.oci.entry import Entry
-from tests.unit.evidence.made import CERTIFICATE, SITE, Made
+from tests.unit.evidence.made import CERTIFICATE, SITE, Made, wheel
 
 
 @pytest.fixture
@@ -178,6 +179,32 @@ def test_a_script_may_alter_only_what_the_table_says(made: Made) -> None:
     assert ("altered", "/usr/lib/alpha.txt") in findings(made, changed)
     made.paths = made.paths.replace(f"{rule}}}", f"{rule}, altered: true}}")
     assert findings(made, changed) == []
+
+
+def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
+    """A file whose very path the recipe states is kept even where the table drops such paths."""
+    man = "usr/share/man/man1/app.1"
+    made.recipes["iaas/app"] += (
+        "inputs:\n"
+        f"  - {{type: url, name: page, url: https://example.org/1, version: a, path: /{man}, unpack: false}}\n"
+        "  - {type: url, name: tree, url: https://example.org/2, version: a, path: /opt/tree, strip: 1}\n"
+    )
+    page = made.store.add_bytes(b"a page\n")
+    tree = wheel({"top/a.txt": b"a\n"})
+    made.inputs = (
+        Artefact("url", "page", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
+        Artefact(
+            "url", "tree", "one", made.store.add_bytes(tree), len(tree),
+            data={"url": "x/tree.zip", "path": "/opt/tree", "unpack": True, "strip": 1},
+        ),
+    )  # fmt: skip
+    own = [
+        Entry(man, "file", 0o644, content=b"a page\n"),
+        Entry("opt/tree/a.txt", "file", 0o644, content=b"a\n"),
+    ]
+    assert findings(made, *own) == []
+    assert findings(made, own[1]) == [("missing", f"/{man}")]
+    assert findings(made, own[0], replace(own[1], content=b"b\n")) == [("altered", "/opt/tree/a.txt")]
 
 
 def test_the_words_say_what_differs(made: Made) -> None:

@@ -1,3 +1,4 @@
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -24,7 +25,13 @@ def test_another_key_than_the_pinned_is_refused(tmp_path: Path) -> None:
         archive_key(tmp_path, "trixie", "debian")
 
 
-@pytest.mark.parametrize("text", ["", "hello", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n%%%\n-----END"])
+BEGIN, END = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n", "\n-----END"
+LONG = base64.b64encode(b"\x9a" + (70_000).to_bytes(4) + b"\x04" * 70_000).decode()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", f"{BEGIN}%%%{END}", f"{BEGIN}{LONG}{END}", f"{BEGIN}BAQ={END}"]
+)
 def test_what_is_no_key_is_a_clear_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "key.asc").write_text(text)
     with pytest.raises(RecipeError, match="not an armoured OpenPGP key"):

@@ -51,8 +51,8 @@ def test_other_platforms_stay(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_told_apart(tmp_path: Path) -> None:
-    (tmp_path / "l.json").write_text('{"format": 2, "shape": "other"}')
-    with pytest.raises(FormatError, match="reads up to 1"):
+    (tmp_path / "l.json").write_text('{"format": 3, "shape": "other"}')
+    with pytest.raises(FormatError, match="reads up to 2"):
         read_lock(tmp_path / "l.json", AMD64)
 
 

@@ -21,6 +21,7 @@ from scs_build.manifest.manifest import (
     read_manifest,
     write_manifest,
 )
+from tests.unit.mutations import damaged_json
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 CONTENT = {
@@ -112,6 +113,24 @@ def test_a_changed_value_is_refused_or_another_manifest(place: tuple[Any, ...], 
     at[place[-1]] = value
     found = read(json.dumps(data).encode())
     assert found is None or found.model_dump(mode="json") == data
+
+
+@given(damaged_json(json.dumps(document(), indent=2).encode()))
+def test_a_damaged_manifest_is_refused_or_another_manifest(data: bytes) -> None:
+    found = read(data)
+    assert found is None or found.model_dump(mode="json") == json.loads(data)
+
+
+def test_a_manifest_is_read_strictly(tmp_path: Path) -> None:
+    """What other readers would take for a number, or for the first or the last of two values, is an error."""
+    text = json.dumps(document())
+    for old, new in (
+        ('"bytes": 5', '"bytes": "5"'),
+        ('"bytes": 5', '"bytes": 5, "bytes": 6'),
+        ("1,", "true,"),
+    ):
+        assert read(text.encode()) is not None
+        assert old in text and read(text.replace(old, new, 1).encode()) is None
 
 
 @given(st.integers(min_value=0, max_value=len(json.dumps(document())) - 1))

@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from scs_build.canonical import sha256_bytes
-from scs_build.manifest.manifest import Content, Manifest, ManifestImage, ManifestLayer, content_digest
+from scs_build.manifest.manifest import Manifest, content_digest
 from scs_build.manifest.verify import verify_manifest
-from scs_build.oci.entry import Entry
-from scs_build.oci.image import ImageConfig, write_image
-from scs_build.oci.layer import write_layer
-from scs_build.oci.layout import blob_path, write_layout
+from scs_build.oci.layout import blob_path
 from scs_build.store.store import Store
+from tests.unit.manifest.made import make_manifest
 
 # JSON that is no manifest of an image.
 FORMS = ["{}", '{"layers": null, "config": 1}', '{"layers": [1], "config": {"digest": "../x"}}']
@@ -27,21 +25,7 @@ def layout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def manifest(tmp_path: Path, layout: Path) -> Manifest:
-    store = Store(tmp_path / "store")
-    made = [write_layer(store, [Entry(name, "file", 0o644, content=name.encode())], 1) for name in ("a", "b")]
-    image = write_image(store, ImageConfig(created="2026-04-01T00:00:00Z", platform="linux/amd64"), made)
-    write_layout(store, layout, {"base:2026.1": image})
-    layers = tuple(ManifestLayer(digest=x.digest, diff_id=x.diff_id, bytes=x.size) for x in made)
-    content = Content(
-        series="2026.1",
-        platform="linux/amd64",
-        images=(
-            ManifestImage(
-                name="base", digest=image.digest, key="0" * 64, locks={}, unpacked_bytes=2, layers=layers
-            ),
-        ),
-    )
-    return Manifest(format=1, digest=content_digest(content), content=content)
+    return make_manifest(Store(tmp_path / "store"), layout)
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -2,8 +2,11 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scs_build.errors import FormatError, StoreError, VerificationError
 from scs_build.oci import layout as layout_module
@@ -13,6 +16,7 @@ from scs_build.oci.layer import write_layer
 from scs_build.oci.layout import blob_path, read_layout, reference, write_layout
 from scs_build.oci.verify import verify_layout
 from scs_build.store.store import Store
+from tests.unit.mutations import damaged_json
 
 CONFIG = ImageConfig(
     created="2026-04-01T00:00:00Z", user="42:43", env=("PATH=/bin", "A=b"), cmd=("serve", "--now"),
@@ -169,3 +173,32 @@ def test_what_is_no_layout_is_an_error(store: Store, tmp_path: Path) -> None:
         read_layout(tmp_path)
     (tmp_path / "oci-layout").write_text("[")
     assert "is not JSON" in verify_layout(tmp_path)[0]
+
+
+def test_what_a_killed_process_left_in_a_layout_goes_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    directory = tmp_path / "layout"
+    blobs = blob_path(directory, "")
+    blobs.mkdir(parents=True)
+    left = [directory / f".index.json.{'0' * 32}", blobs / f".{'a' * 64}.{'1' * 32}"]
+    others = [directory / ".gitignore", directory / "notes", blobs / ".keep"]
+    for path in (*left, *others):
+        path.write_text("x")
+    write_layout(store, directory, {"a": image(store)})
+    assert [path.exists() for path in left] == [False, False]
+    assert all(path.read_text() == "x" for path in others)
+
+
+@given(choice=st.data())
+def test_a_damaged_index_is_refused_or_another_index(choice: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        store, directory = Store(Path(folder, "store")), Path(folder, "layout")
+        write_layout(store, directory, {"a": image(store)})
+        index = directory / "index.json"
+        index.write_bytes(choice.draw(damaged_json(index.read_bytes())))
+        try:
+            write_layout(store, directory, {"b": image(store)})
+        except VerificationError as error:
+            assert error.where is not None
+            assert error.where.path == str(index)
+        else:
+            assert "b" in references(directory)

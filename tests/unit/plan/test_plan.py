@@ -150,3 +150,25 @@ def test_nothing_is_affected_by_a_comment(repository: World, tmp_path: Path) -> 
 def test_a_revision_that_is_not_there_is_a_wrong_input(repository: World, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'nowhere'"):
         checkout(repository.root, "nowhere", tmp_path)
+
+
+def test_a_revision_is_never_an_option_of_git(repository: World, tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    with pytest.raises(InputError):
+        checkout(repository.root, f"--output={written}", tmp_path)
+    assert not written.exists()
+
+
+def test_a_link_that_leads_out_of_a_revision_is_an_error_or_stays_a_link(
+    repository: World, tmp_path: Path
+) -> None:
+    """Python 3.11.2, that of Debian 12, refuses nothing yet: it makes the link, and nothing follows it."""
+    (repository.root / "images/iaas/away").symlink_to("/etc")
+    git(repository.root, "add", ".")
+    git(repository.root, "commit", "--quiet", "-m", "away")
+    try:
+        checkout(repository.root, "HEAD", tmp_path)
+    except InputError as error:
+        assert "cannot be unpacked" in error.reason
+    else:
+        assert (tmp_path / "images/iaas/away").is_symlink()

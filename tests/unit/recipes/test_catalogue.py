@@ -155,6 +155,10 @@ def test_a_file_of_the_recipe_is_found(write: Write, tmp_path: Path) -> None:
         ("upper-", "lower-", (6, 14), "there is no file `lower-constraints.txt`"),
         ("format: 1\n", "format: 1\nimages: [debain]\n", (2, 10), "did you mean `debian`?"),
         ('"2026-04-01"', "2026-04-01", (3, 11), "would be read as a date"),
+        ('"2026-04-01"', '"2026-02-30"', (3, 11), "there is no such day as `2026-02-30`"),
+        ('"2026-04-01"', '"２０２６-０４-０１"', (3, 11), "is not a date"),
+        ('"2_41"', '"2_4100000000"', (5, 38), "is not a glibc version"),
+        ('"3.13"', '"3.1３"', (5, 19), "is not a Python version"),
     ],
 )
 def test_a_series_fits_its_folder(

@@ -277,3 +277,29 @@ def test_a_mutated_recipe_is_read_or_refused_with_a_place(edits: list[tuple[int,
     for start, removed, inserted in edits:
         text = text[:start] + inserted + text[start + removed :]
     survives(text.encode(errors="replace"))
+
+
+INPUT = "{type: url, name: a, url: https://example.org/a.tar, version: one, path: /usr/share/a%s}"
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (INPUT % ", mode: '0755'", "`mode` is for files that are copied"),
+        (INPUT % ", unpack: false, strip: 1", "`strip` is for what is unpacked"),
+        (INPUT % ", mode: '4755', unpack: false", "`4755` is not allowed"),
+        (INPUT.replace("url, name", "git, name") % ", unpack: false", "a git tree is always unpacked"),
+        (INPUT.replace("https:", "ssh:") % "", "cannot be fetched from ssh://, only a git tree"),
+        (INPUT.replace("https:", "ext:") % "", "is not a URL that begins with https://"),
+        (INPUT.replace("example", "me:secret@example") % "", "without a password"),
+    ],
+)
+def test_an_input_that_cannot_be_is_an_error_at_its_line(item: str, words: str) -> None:
+    error = failure(f"{HEAD}inputs:\n  - {item}\n")
+    assert words in error.reason
+    assert error.where is not None and error.where.line == 5
+
+
+def test_inputs_have_defaults() -> None:
+    (found,) = recipe(f"{HEAD}inputs:\n  - {INPUT % ''}\n").inputs
+    assert (found.unpack, found.strip, found.mode) == (True, 0, "0644")

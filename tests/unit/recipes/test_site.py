@@ -90,3 +90,32 @@ def test_a_site_may_say_how_registries_are_reached(tmp_path: Path) -> None:
     found = load_site(path).registries
     assert found["registry.example.org"].ca == "/etc/own.pem"
     assert found["localhost:5000"].plain_http
+
+
+def test_a_site_says_what_stands_in_the_place_of_an_upstreams_url(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "format: 1\nrewrite:\n"
+        "  https://git.example.org/: [https://mirror.example.org/git/, 'file:///srv/git']\n"
+        "  https://git.example.org/special: [https://special.example.org]\n"
+        "  ssh://git@example.org: [https://mirror.example.org/ssh]\n"
+    )
+    site = load_site(path)
+    assert site.places("https://git.example.org/a/b.tar") == (
+        "https://mirror.example.org/git/a/b.tar", "file:///srv/git/a/b.tar",
+    )  # fmt: skip
+    assert site.places("https://git.example.org/special/x") == ("https://special.example.org/x",)
+    assert site.places("https://git.example.org/specialist") == (
+        "https://mirror.example.org/git/specialist", "file:///srv/git/specialist",
+    )  # fmt: skip
+    assert site.places("ssh://git@example.org/x") == ("https://mirror.example.org/ssh/x",)
+    assert site.places("https://git.example.org.evil.org/x") == ("https://git.example.org.evil.org/x",)
+
+
+@pytest.mark.parametrize("rule", ["git.example.org: [https://a.example.org]", "https://a.example.org: []"])
+def test_a_wrong_rule_is_a_site_error(tmp_path: Path, rule: str) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(f"format: 1\nrewrite:\n  {rule}\n")
+    with pytest.raises(SiteError) as caught:
+        load_site(path)
+    assert caught.value.where is not None and caught.value.where.line == 3

@@ -1,0 +1,1 @@
+"""Inputs of kind `git`: the tree of one commit."""

@@ -1,0 +1,74 @@
+"""What a recipe and its series want of Python distributions: requirements, constraints, what is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from scs_build.errors import Location, RecipeError
+from scs_build.inputs.python.environment import environment
+from scs_build.inputs.python.requirements import Need, canonical, holds, parse
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+    from scs_build.inputs.locking import Context, Request
+
+Wanted = dict[str, "Requirement"]
+
+
+def wanted_of(request: Request, context: Context) -> Wanted:
+    """Return the image's requirements by canonical name, with the specifiers of the series added."""
+    python = request.recipe.python
+    wanted = _by_name(python.requirements if python else (), request.where, context)
+    for name, specifier in context.series.components.items():
+        if requirement := wanted.get(canonical(name)):
+            requirement.specifier &= parse(f"x{specifier}", request.where).specifier
+    return wanted
+
+
+def wanted_to_build(request: Request, context: Context) -> Wanted:
+    """Return what the builds of the image's sdists require, by canonical name."""
+    python = request.recipe.python
+    return _by_name(python.build if python else (), request.where, context)
+
+
+def compiled(request: Request) -> frozenset[str]:
+    """Return the names of the distributions that come as sdist."""
+    python = request.recipe.python
+    return frozenset(canonical(name) for name in python.compile) if python else frozenset()
+
+
+def constraints_of(context: Context) -> Wanted:
+    """Return the series' upper constraints that apply to its interpreter, by canonical name."""
+    path = context.folder / context.series.constraints
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RecipeError("these constraints cannot be read", where=Location(str(path))) from error
+    found: Wanted = {}
+    for number, line in enumerate(lines, 1):
+        if text := line.partition("#")[0].strip():
+            found |= _by_name([text], Location(str(path), number), context)
+    return found
+
+
+def needs(wanted: Wanted) -> list[Need]:
+    """Return requirements in the form in which they are compared."""
+    return [Need.of(requirement) for requirement in wanted.values()]
+
+
+def _by_name(texts: Iterable[str], where: Location, context: Context) -> Wanted:
+    """Return those that apply to the series' interpreter; two of one name become one."""
+    values = environment(context.series.python, context.platform)
+    found: Wanted = {}
+    for text in texts:
+        requirement = parse(text, where)
+        if requirement.marker and not holds(requirement.marker, values):
+            continue
+        requirement.marker = None
+        known = found.setdefault(canonical(requirement.name), requirement)
+        if known is not requirement:
+            known.extras |= requirement.extras
+            known.specifier &= requirement.specifier
+    return found

@@ -1,0 +1,6 @@
+"""A distribution without code that must be compiled."""
+
+
+def main() -> None:
+    """Say something."""
+    print("tweet")  # noqa: T201
