@@ -10,7 +10,7 @@ from scs_build.build.workshop import Workshop
 from scs_build.canonical import digest_of
 from scs_build.engines.spec import STEP_CAPABILITIES, StepSpec
 from scs_build.engines.tools import extract_tools
-from scs_build.oci.tree import index
+from scs_build.oci.tree import index, removals
 from scs_build.plan.step import Step
 from scs_build.recipes.models import User
 
@@ -103,10 +103,9 @@ def _databases(users: dict[str, User]) -> dict[str, bytes]:
 
 
 def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
-    """Move a tree into the store; its result is the digest of its index."""
-    result = digest_of(
-        [[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()]
-    )
+    """Move a tree into the store; its result is the digest of all that it holds and removes."""
+    paths = [[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()]
+    result = digest_of([*paths, *([path, "removed"] for path in removals(tree))])
     with shop.store.new_tree(step.key) as target:
         target.rmdir()
         tree.rename(target)

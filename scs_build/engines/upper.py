@@ -97,7 +97,7 @@ def _settle_path(child: os.DirEntry[str], place: str, lower: MergedTree) -> None
 
 
 def _take_notes(path: Path) -> list[str]:
-    """Remove overlayfs's notes and return their names without the namespace."""
+    """Remove overlayfs's notes; return the names of those that say yes, without the namespace."""
     notes = []
     for name in os.listxattr(path, follow_symlinks=False):
         note = next((name.removeprefix(n) for n in OVERLAY_NAMESPACES if name.startswith(n)), None)
@@ -107,7 +107,8 @@ def _take_notes(path: Path) -> list[str]:
                 solution="switch off redirect_dir and metacopy in /sys/module/overlay/parameters",
             )
         if note is not None:
-            notes.append(note)
+            if os.getxattr(path, name, follow_symlinks=False) == b"y":
+                notes.append(note)
             os.removexattr(path, name, follow_symlinks=False)
     return notes
 
