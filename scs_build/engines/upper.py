@@ -93,7 +93,7 @@ def _settle_path(child: os.DirEntry[str], place: str, lower: MergedTree) -> None
         _take_notes(Path(child.path))
     same = below is None if is_whiteout(status) else below and same_path(child.path, status, *below)
     if same:
-        os.unlink(child)
+        Path(child).unlink()
 
 
 def _take_notes(path: Path) -> list[str]:

@@ -13,12 +13,14 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO, Protocol
 
 from scs_build.errors import Location, VerificationError
 from scs_build.oci.entry import Layer
 from scs_build.oci.inside import resolve
 from scs_build.oci.order import WHITEOUT
 from scs_build.oci.overlay import read_link
+from scs_build.oci.reader import Reader
 from scs_build.store.store import Store
 
 OPAQUE = WHITEOUT + WHITEOUT + ".opq"
@@ -39,13 +41,11 @@ def unpack_layer(blob: Path, into: Path) -> None:
     Raises `VerificationError` for a broken archive and for names that lead out of the folder.
     """
     into.mkdir(parents=True, exist_ok=True)
-    unpacker = _Unpacker(into)
+    unpacker = Unpacker(into)
     try:
-        with blob.open("rb") as raw, tarfile.open(fileobj=_Inflated(raw), mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
-            for member in tar:
+        with blob.open("rb") as raw:
+            for tar, member in members(Reader(_inflated(raw))):
                 unpacker.add(tar, member)
-                # tarfile keeps every member it has seen; a stream never goes back to one.
-                tar.members.clear()
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise VerificationError(f"is not a whole gzip-compressed tar: {error}", where=_at(blob)) from error
     except VerificationError as error:
@@ -53,43 +53,45 @@ def unpack_layer(blob: Path, into: Path) -> None:
     unpacker.finish()
 
 
+def members(stream: Readable) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the members of a tar that is read once, each with the archive to extract it from."""
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
+        for member in tar:
+            yield tar, member
+            # tarfile keeps every member it has seen; a stream never goes back to one.
+            tar.members.clear()
+
+
 def _at(blob: Path) -> Location:
     return Location(str(blob))
 
 
-class _Inflated:
-    """A readable stream over gzip members, in large pieces (the gzip module reads small ones)."""
+def _inflated(raw: IO[bytes]) -> Iterator[bytes]:
+    """Yield the content of gzip members in large pieces (the gzip module reads small ones)."""
+    member = zlib.decompressobj(wbits=31)
+    started = False
+    while data := raw.read(PIECE):
+        while data:
+            if member.eof:
+                member = zlib.decompressobj(wbits=31)
+            started = True
+            if piece := member.decompress(data, PIECE):
+                yield piece
+            data = member.unused_data if member.eof else member.unconsumed_tail
+    while started and not member.eof:
+        if not (piece := member.decompress(member.unconsumed_tail, PIECE)):
+            raise EOFError("the compressed data ends early")
+        yield piece
 
-    def __init__(self, raw: Iterable[bytes]) -> None:
-        self._raw = raw
-        self._pieces = self._inflate()
-        self._buffer = b""
 
-    def _inflate(self) -> Iterator[bytes]:
-        member = zlib.decompressobj(wbits=31)
-        started = False
-        while data := self._raw.read(PIECE):  # type: ignore[attr-defined]
-            while data:
-                if member.eof:
-                    member = zlib.decompressobj(wbits=31)
-                started = True
-                if piece := member.decompress(data, PIECE):
-                    yield piece
-                data = member.unused_data if member.eof else member.unconsumed_tail
-        while started and not member.eof:
-            if not (piece := member.decompress(member.unconsumed_tail, PIECE)):
-                raise EOFError("the compressed data ends early")
-            yield piece
+class Readable(Protocol):
+    """Where the content of a member is read from."""
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
-        while len(self._buffer) < size and (piece := next(self._pieces, b"")):
-            self._buffer = self._buffer + piece if self._buffer else piece
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
 
 
-class _Unpacker:
+class Unpacker:
     """Puts members below `root`; remembers what this layer brought, which its whiteouts do not touch."""
 
     def __init__(self, root: Path) -> None:
@@ -109,7 +111,7 @@ class _Unpacker:
             self._remove_below(f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
         else:
             self._make_parents(parent)
-            self._put(tar, member, path)
+            self.put(member, path, tar.extractfile(member) if member.isfile() else None)
             self._made.add(path)
 
     def finish(self) -> None:
@@ -156,7 +158,8 @@ class _Unpacker:
         except OSError:
             return False
 
-    def _put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    def put(self, member: tarfile.TarInfo, path: str, content: Readable | None = None) -> None:
+        """Put a member, with the `content` of a file, at a path whose parents are there and are no links."""
         host = self._host(path)
         if member.isdir():
             if not self._is_folder(path):
@@ -164,7 +167,7 @@ class _Unpacker:
                 os.mkdir(host)  # noqa: PTH102
             self._folders[path] = member.mtime
         elif member.isfile():
-            self._write(tar, member, path)
+            self._write(content, path)
         elif member.islnk():
             self._link(member, path)
             return
@@ -172,17 +175,16 @@ class _Unpacker:
             self._special(member, path)
         self._dress(member, host)
 
-    def _write(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    def _write(self, content: Readable | None, path: str) -> None:
         host = self._host(path)
         try:
             descriptor = os.open(host, _OPEN, 0o600)
         except FileExistsError:
             self._remove(path)
             descriptor = os.open(host, _OPEN, 0o600)
-        source = tar.extractfile(member)
         with os.fdopen(descriptor, "wb", buffering=0) as target:
-            if source is not None and member.size:
-                shutil.copyfileobj(source, target, PIECE)
+            while content is not None and (piece := content.read(PIECE)):
+                target.write(piece)
 
     def _link(self, member: tarfile.TarInfo, path: str) -> None:
         target = self._inside(member.linkname)

@@ -1,0 +1,113 @@
+"""A Docker daemon of our own: Debian's, in namespaces that end with it, from which our files are hidden.
+
+Whatever runs at the daemon sees neither the store nor the folders of tests, so a step that works got all
+it needs through the connection - as with a daemon on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from scs_build.run import run
+from tests.integration.conftest import ROOT
+
+HIDE = 'for folder; do mount -t tmpfs hidden "$folder"; done; exec sleep infinity'
+
+
+class Daemon:
+    """A daemon with data of its own below /var/lib; `options` say where else it listens than at `url`."""
+
+    def __init__(self, name: str, hidden: Sequence[Path], options: Sequence[str] = ()) -> None:
+        self.folder = Path("/var/lib", f"scs-build-test-{name}-{os.getpid()}")
+        self.url = f"unix://{self.folder}/socket"
+        self.log = self.folder / "log"
+        self._name = self.folder.name
+        self._options = options
+        run([ROOT / ".ci/packages", "docker.io"])
+        self.folder.mkdir(mode=0o700)
+        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        self._space = subprocess.Popen([*namespaces, "sh", "-ec", HIDE, "hide", *map(str, hidden)])
+        self._process = self._space
+        try:
+            wait_until(lambda: "sleep" in command_of(child_of(self._space.pid)))
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def start(self) -> None:
+        """Start the daemon, for the first time or again."""
+        inside = ["nsenter", "--target", str(child_of(self._space.pid)), "--pid", "--mount"]
+        program = [
+            *("dockerd", "--host", self.url, "--pidfile", self.folder / "pid", *self._options),
+            *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),
+            *("--iptables=false", "--bridge=none", "--cgroup-parent", self._name),
+            *(
+                "--containerd-namespace",
+                self._name,
+                "--containerd-plugins-namespace",
+                f"{self._name}-plugins",
+            ),
+        ]
+        (self.folder / "pid").unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([*inside, *program], stdout=log, stderr=log)
+        try:
+            wait_until(self._answers)
+        except AssertionError as error:
+            raise AssertionError(self.log.read_text()[-2000:]) from error
+
+    def kill(self) -> None:
+        """End the daemon as a crash would; its containers run on."""
+        os.kill(child_of(self._process.pid), signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End everything and remove all that is left of it."""
+        self._space.kill()
+        self._space.wait()
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self.folder)
+        for folder in Path("/sys/fs/cgroup").glob(f"**/{self._name}"):
+            for path in [*folder.glob("*/"), folder]:
+                with suppress(OSError):
+                    path.rmdir()
+
+    def _answers(self) -> bool:
+        from docker import APIClient
+        from docker.errors import DockerException
+
+        assert self._process.poll() is None
+        try:
+            return APIClient(self.url, timeout=5).ping()
+        except DockerException:
+            return False
+
+
+def child_of(pid: int) -> int:
+    """Return the first child of a process; 0 when there is none."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if children else 0
+
+
+def command_of(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens within seconds."""
+    for _ in range(1500):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come to pass")
