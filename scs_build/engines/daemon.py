@@ -21,7 +21,10 @@ START = "start it (`systemctl start docker`), or name another one with DOCKER_HO
 MAY_NOT = "let an administrator add you to its group (`usermod -aG docker USER`), then log in again"
 NO_SSH = "forward its socket (`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`) and set \
 DOCKER_HOST=unix:///tmp/docker.sock"
+CONTEXTS = "see `docker context ls`, or name the daemon with DOCKER_HOST"
 ROOM = "make room there: `docker system df` says what takes it, `docker system prune` takes away"
+# What the SDK says when its configuration file holds something else than it expects.
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def connect(platform: str) -> APIClient:
@@ -31,13 +34,15 @@ def connect(platform: str) -> APIClient:
     """
     import docker
     from docker.errors import DockerException
-    from docker.tls import TLSConfig  # noqa: F401 - a broken installation shows here
 
+    where = address()
     try:
         client = docker.from_env(timeout=CONNECT_SECONDS).api
         version = client.version()
-    except (DockerException, OSError, ValueError) as error:
-        raise _no_connection(error) from error
+    except (DockerException, OSError) as error:
+        raise _no_connection(where, error) from error
+    except MALFORMED as error:
+        raise _malformed(error) from error
     if _numbers(client.api_version) < OLDEST_API:
         raise EngineError(
             f"the Docker daemon is too old: {version['Version']} (API {client.api_version})",
@@ -53,12 +58,19 @@ def connect(platform: str) -> APIClient:
 
 
 def address() -> str:
-    """Return where the daemon is looked for."""
+    """Return where the daemon is looked for; raises `EngineError` for a context that is not there."""
     from docker.context import ContextAPI
+    from docker.errors import DockerException
 
     if host := os.environ.get("DOCKER_HOST"):
         return host
-    context = ContextAPI.get_current_context()
+    name = os.environ.get("DOCKER_CONTEXT") or None
+    try:
+        context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    except (DockerException, OSError, *MALFORMED) as error:
+        raise _malformed(error) from error
+    if context is None:
+        raise EngineError(f"there is no Docker context {name or 'of the current name'}", solution=CONTEXTS)
     return str(context.Host)
 
 
@@ -87,8 +99,7 @@ def refusal(reason: str) -> ScsBuildError:
     return EngineError(f"the Docker daemon refused: {reason}", solution="run `scs-build doctor`")
 
 
-def _no_connection(error: Exception) -> EngineError:
-    where = _where()
+def _no_connection(where: str, error: Exception) -> EngineError:
     if _caused_by(error, PermissionError):
         return EngineError(f"you may not use the Docker daemon at {where}", solution=MAY_NOT)
     if where.startswith("ssh:"):
@@ -96,11 +107,8 @@ def _no_connection(error: Exception) -> EngineError:
     return EngineError(f"no Docker daemon answers at {where}: {_innermost(error)}", solution=START)
 
 
-def _where() -> str:
-    try:
-        return address()
-    except Exception:  # noqa: BLE001 - the file of contexts may hold anything
-        return "the place that the current Docker context names"
+def _malformed(error: Exception) -> EngineError:
+    return EngineError(f"the Docker configuration and contexts cannot be read: {error}", solution=CONTEXTS)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

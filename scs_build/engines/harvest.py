@@ -16,11 +16,11 @@ from typing import IO
 from scs_build.engines.mask import ENGINE_FILES, is_engine_path
 from scs_build.errors import EngineError
 from scs_build.oci.overlay import capability, make_whiteout, read_link
-from scs_build.oci.reader import Reader
+from scs_build.oci.reader import PIECE, Readable, Reader, members
 from scs_build.oci.tree import MergedTree, same_path
-from scs_build.oci.unpack import PIECE, Readable, Unpacker, members
+from scs_build.oci.unpack import Unpacker
 
-END = bytes(2 * tarfile.BLOCKSIZE)
+AGAIN = "run the command again"
 _CAPABILITY = "SCHILY.xattr.security.capability"
 _KINDS = {
     tarfile.REGTYPE: stat.S_IFREG, tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK,
@@ -34,32 +34,13 @@ def harvest(export: Iterable[bytes], layers: Iterable[Path], mounts: Iterable[st
     `mounts` are absolute paths at which the engine mounted something. Raises `EngineError` for an export
     that is not whole.
     """
-    kept = _Tail(export)
     harvester = _Harvester(MergedTree(tuple(layers)), mounts, into)
     try:
-        stream = Reader(kept)
-        for tar, member in members(stream):
+        for tar, member in members(Reader(export)):
             harvester.take(tar, member)
-        while stream.read(PIECE):
-            pass
     except (tarfile.TarError, EOFError) as error:
-        raise EngineError(f"the daemon's export of the step is broken: {error}") from error
-    if kept.tail != END:
-        raise EngineError("the daemon's export of the step ends early", solution="run the command again")
+        raise EngineError(f"the daemon's export of the step is broken: {error}", solution=AGAIN) from error
     harvester.finish()
-
-
-class _Tail:
-    """Passes pieces on and keeps the last bytes: an archive that was cut off has no end mark."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = pieces
-        self.tail = b""
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._pieces:
-            self.tail = (self.tail + piece)[-len(END) :]
-            yield piece
 
 
 class _Harvester:

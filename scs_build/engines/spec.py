@@ -34,9 +34,9 @@ class StepSpec:
 
     `layers` are directories with overlay semantics, lowest first, whose content never changes. `inputs`
     maps a path inside to a directory that is readable there and never part of the result; no part of
-    that path may be a symbolic link in `layers`. `/tmp`, `/run` and `/dev` are empty at the start and never part of the
-    result. The environment is `STEP_ENVIRONMENT` and, over it, `environment`; host name, umask, locale
-    and limits are fixed by the engine.
+    that path may be a symbolic link in `layers`. `/tmp`, `/run` and `/dev` are empty at the start and
+    never part of the result. The environment is `STEP_ENVIRONMENT` and, over it, `environment`; host
+    name, umask, locale and limits are fixed by the engine.
     """
 
     name: str

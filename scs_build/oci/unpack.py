@@ -13,18 +13,17 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from scs_build.errors import Location, VerificationError
 from scs_build.oci.entry import Layer
 from scs_build.oci.inside import resolve
 from scs_build.oci.order import WHITEOUT
 from scs_build.oci.overlay import read_link
-from scs_build.oci.reader import Reader
+from scs_build.oci.reader import PIECE, Readable, Reader, members
 from scs_build.store.store import Store
 
 OPAQUE = WHITEOUT + WHITEOUT + ".opq"
-PIECE = 1 << 20
 _XATTR = "SCHILY.xattr."
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -53,15 +52,6 @@ def unpack_layer(blob: Path, into: Path) -> None:
     unpacker.finish()
 
 
-def members(stream: Readable) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar that is read once, each with the archive to extract it from."""
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
-        for member in tar:
-            yield tar, member
-            # tarfile keeps every member it has seen; a stream never goes back to one.
-            tar.members.clear()
-
-
 def _at(blob: Path) -> Location:
     return Location(str(blob))
 
@@ -82,13 +72,6 @@ def _inflated(raw: IO[bytes]) -> Iterator[bytes]:
         if not (piece := member.decompress(member.unconsumed_tail, PIECE)):
             raise EOFError("the compressed data ends early")
         yield piece
-
-
-class Readable(Protocol):
-    """Where the content of a member is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next `size` bytes, fewer only at the end."""
 
 
 class Unpacker:
