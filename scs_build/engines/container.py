@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from scs_build.engines.lease import labels
 from scs_build.engines.sandbox import TMPFS
 from scs_build.engines.spec import STEP_ENVIRONMENT, STEP_HOSTNAME, STEP_OPEN_FILES, StepSpec
 from scs_build.errors import EngineError
+from scs_build.oci.reader import Readable
 from scs_build.run import command_line
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # How Docker says that there is no such program, or that it cannot be executed.
 NO_PROGRAM = (126, 127)
+# The states of a container that somebody is removing.
+GOING = ("removing", "dead")
 # Where a volume is filled, in a container that never starts.
 FILLED_AT = "/input"
 # Debian's own profile for containers forbids every mount, whatever the capabilities; the system call
@@ -53,7 +56,7 @@ class StepContainer:
             ulimits=[_limit("nofile", STEP_OPEN_FILES), _limit("core", 0)],
             tmpfs={path: f"exec,mode={mode:04o}" for path, mode in TMPFS.items()},
             mounts=mounts,
-            log_config=_log(),
+            log_config=_no_log(),
             init=False,
         )
         self._id = self._create(list(self._spec.argv), host)
@@ -72,11 +75,20 @@ class StepContainer:
             return status
         return 0
 
-    def follow(self, log: IO[bytes]) -> int:
-        """Write what the step says to the log while it says it; return its status."""
-        for piece in self._client.logs(self._id, stream=True, follow=True):
-            log.write(piece)
-            log.flush()
+    @contextmanager
+    def output(self) -> Iterator[Iterator[bytes]]:
+        """Lend what the step will say, piece by piece; to be opened before it starts.
+
+        This is the daemon's raw stream: the SDK's own reader waits for more where TLS has it already.
+        """
+        url = f"{self._client.base_url}/v{self._client.api_version}/containers/{self._id}/attach"
+        wanted = {"stream": 1, "stdout": 1, "stderr": 1}
+        with self._client.post(url, params=wanted, stream=True) as response:
+            response.raise_for_status()
+            yield _frames(response.raw)
+
+    def wait(self) -> int:
+        """Return the status of the step, once it has ended."""
         return int(self._client.wait(self._id)["StatusCode"])
 
     def kill(self) -> None:
@@ -93,10 +105,12 @@ class StepContainer:
 
         try:
             state: dict[str, Any] = self._client.inspect_container(self._id)["State"]
-        except NotFound as error:
+        except NotFound:
+            state = {"Status": "dead"}
+        if state["Status"] in GOING:
             raise EngineError(
                 f"somebody removed the container of {self._spec.name}", solution="run the command again"
-            ) from error
+            )
         return state
 
     def export(self) -> Iterator[bytes]:
@@ -153,6 +167,15 @@ class StepContainer:
         return _mount(inside, volume, read_only=True)
 
 
+def _frames(stream: Readable) -> Iterator[bytes]:
+    """Yield the content of frames: a byte that says which stream, three empty ones, four of length."""
+    while len(header := stream.read(8)) == 8:
+        length = int.from_bytes(header[4:])
+        while length and (piece := stream.read(min(length, PIECE))):
+            length -= len(piece)
+            yield piece
+
+
 def _mount(inside: str, volume: str, *, read_only: bool = False) -> Mount:
     from docker.types import Mount
 
@@ -165,10 +188,11 @@ def _limit(name: str, value: int) -> Any:
     return Ulimit(name=name, soft=value, hard=value)
 
 
-def _log() -> Any:
+def _no_log() -> Any:
+    """Return that the daemon keeps no output: it would lack it just when its disk is full."""
     from docker.types import LogConfig
 
-    return LogConfig(type="json-file", config={})
+    return LogConfig(type="none", config={})
 
 
 def _security(spec: StepSpec) -> list[str]:

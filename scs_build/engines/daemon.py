@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 # Docker 20.10, the oldest that this was tried with.
-OLDEST_API = (1, 41)
+OLDEST_API = "1.41"
 CONNECT_SECONDS = 10
 # The longest that a daemon may think in silence: about an archive that it has read, for example.
 ANSWER_SECONDS = 600
@@ -32,20 +32,21 @@ def connect(platform: str) -> APIClient:
 
     Raises `EngineError` when none answers, when it is too old, or not for `platform`.
     """
-    import docker
     from docker.errors import DockerException
 
     where = address()
     try:
-        client = docker.from_env(timeout=CONNECT_SECONDS).api
-        version = client.version()
+        with _client(OLDEST_API, CONNECT_SECONDS) as first:
+            version = first.version(api_version=False)
+        api = str(version["ApiVersion"])
+        client = _client(api, ANSWER_SECONDS)
     except (DockerException, OSError) as error:
         raise _no_connection(where, error) from error
     except MALFORMED as error:
         raise _malformed(error) from error
-    if _numbers(client.api_version) < OLDEST_API:
+    if _numbers(api) < _numbers(OLDEST_API):
         raise EngineError(
-            f"the Docker daemon is too old: {version['Version']} (API {client.api_version})",
+            f"the Docker daemon is too old: {version['Version']} (API {api})",
             solution="use Docker 20.10 (API 1.41) or later",
         )
     if (found := f"{version['Os']}/{version['Arch']}") != platform:
@@ -53,7 +54,16 @@ def connect(platform: str) -> APIClient:
             f"the Docker daemon runs on {found}, the images are for {platform}",
             solution=f"name a daemon on {platform} with DOCKER_HOST or `docker context use`",
         )
-    client.timeout = ANSWER_SECONDS
+    return client
+
+
+def _client(version: str, timeout: int) -> APIClient:
+    """Return a client that has asked nothing yet."""
+    import docker
+
+    client = docker.from_env(version=version, timeout=timeout).api
+    # Else a bundle of authorities that the site names for downloads would replace the daemon's own.
+    client.trust_env = False
     return client
 
 

@@ -136,12 +136,16 @@ class DockerEngine:
             container.kill()
 
         timer = threading.Timer(spec.timeout, end)
-        with log.open("wb") as stream, talking(f"run {spec.name}"):
-            timer.start()
-            try:
-                status = container.start(stream) or container.follow(stream)
-            finally:
-                timer.cancel()
+        with log.open("wb", buffering=0) as stream, talking(f"run {spec.name}"):
+            with container.output() as output:
+                timer.start()
+                try:
+                    status = container.start(stream)
+                    for piece in () if status else output:
+                        stream.write(piece)
+                    status = status or container.wait()
+                finally:
+                    timer.cancel()
             state = container.state() if status else {}
         if state.get("OOMKilled"):
             raise EngineError(f"the daemon's machine ran out of memory in {spec.name}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +19,25 @@ from pathlib import Path
 from scs_build.run import run
 from tests.integration.conftest import ROOT
 
-HIDE = 'for folder; do mount -t tmpfs hidden "$folder"; done; exec sleep infinity'
+# $1 is a file system for the daemon's data, or empty; the rest are folders to hide.
+PREPARE = """
+test -z "$1" || mount -o loop "$1" "${1%.img}"
+shift
+for folder; do mount -t tmpfs hidden "$folder"; done
+echo ready
+while sleep 0.2; do :; done  # the first process of a namespace has to wait for those whose parent is gone
+"""
 
 
 class Daemon:
-    """A daemon with data of its own below /var/lib; `options` say where else it listens than at `url`."""
+    """A daemon with data of its own below /var/lib.
 
-    def __init__(self, name: str, hidden: Sequence[Path], options: Sequence[str] = ()) -> None:
+    `options` say where else it listens than at `url`; `room`, such as `200M`, is how much its disk holds.
+    """
+
+    def __init__(
+        self, name: str, hidden: Sequence[Path], options: Sequence[str] = (), room: str = ""
+    ) -> None:
         self.folder = Path("/var/lib", f"scs-build-test-{name}-{os.getpid()}")
         self.url = f"unix://{self.folder}/socket"
         self.log = self.folder / "log"
@@ -33,14 +46,23 @@ class Daemon:
         run([ROOT / ".ci/packages", "docker.io"])
         self.folder.mkdir(mode=0o700)
         namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        self._space = subprocess.Popen([*namespaces, "sh", "-ec", HIDE, "hide", *map(str, hidden)])
-        self._process = self._space
+        disk = self._disk(room) if room else ""
+        argv = [*namespaces, "sh", "-ec", PREPARE, "sh", disk, *map(str, hidden)]
+        self._process = self._space = subprocess.Popen(argv, stdout=subprocess.PIPE)
         try:
-            wait_until(lambda: "sleep" in command_of(child_of(self._space.pid)))
+            assert self._space.stdout is not None
+            assert self._space.stdout.readline() == b"ready\n"
             self.start()
         except BaseException:
             self.stop()
             raise
+
+    def _disk(self, room: str) -> str:
+        disk = self.folder / "data.img"
+        run(["truncate", f"--size={room}", disk])
+        run(["/sbin/mkfs.ext4", "-q", disk])
+        (self.folder / "data").mkdir()
+        return str(disk)
 
     def start(self) -> None:
         """Start the daemon, for the first time or again."""
@@ -49,12 +71,8 @@ class Daemon:
             *("dockerd", "--host", self.url, "--pidfile", self.folder / "pid", *self._options),
             *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),
             *("--iptables=false", "--bridge=none", "--cgroup-parent", self._name),
-            *(
-                "--containerd-namespace",
-                self._name,
-                "--containerd-plugins-namespace",
-                f"{self._name}-plugins",
-            ),
+            *("--containerd-namespace", self._name),
+            *("--containerd-plugins-namespace", f"{self._name}-plugins"),
         ]
         (self.folder / "pid").unlink(missing_ok=True)
         with self.log.open("ab") as log:
@@ -72,7 +90,7 @@ class Daemon:
     def stop(self) -> None:
         """End everything and remove all that is left of it."""
         self._space.kill()
-        self._space.wait()
+        self._space.communicate()
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self.folder)
@@ -82,26 +100,25 @@ class Daemon:
                     path.rmdir()
 
     def _answers(self) -> bool:
-        from docker import APIClient
-        from docker.errors import DockerException
-
         assert self._process.poll() is None
-        try:
-            return APIClient(self.url, timeout=5).ping()
-        except DockerException:
-            return False
+        with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+            connection.connect(str(self.folder / "socket"))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return connection.recv(100).startswith(b"HTTP/1.0 200")
+        return False
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def child_of(pid: int) -> int:
     """Return the first child of a process; 0 when there is none."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0]) if children else 0
-
-
-def command_of(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    return ""
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
