@@ -28,7 +28,8 @@ SCAFFOLD = """
 mmdebstrap --mode=root --variant=apt --format=directory --skip=check/qemu,output/dev \\
     --dpkgopt=force-unsafe-io \\
     "$RELEASE" /scaffold 'deb [trusted=yes] copy:///step ./'
-rm -f /scaffold/etc/apt/sources.list
+# What mmdebstrap copies or makes depends on the engine: its files of the host, and whether devices work.
+rm -rf /scaffold/dev/* /scaffold/etc/hostname /scaffold/etc/resolv.conf /scaffold/etc/apt/sources.list
 """
 
 INSTALL = f"""
