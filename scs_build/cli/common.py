@@ -91,4 +91,5 @@ def _engine(session: Session, tools: ToolsTree) -> Engine:
 
 def _problems(session: Session, native: NativeEngine) -> list[str]:
     with session.store.scratch("engine") as scratch:
-        return [problem.splitlines()[0] for problem in native.check(scratch)]
+        problems = native.check(scratch)
+    return [": ".join(map(str.strip, text.partition("\nhint: ")[0].splitlines())) for text in problems]
