@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 PIECE = 1 << 20
+# What tarfile keeps of a stream; it copies the rest of that with everything it reads, be it one header.
+BUFFER = 1 << 15
 # An archive ends with two empty blocks, and what its writer then pads it with.
 MARK = 2 * tarfile.BLOCKSIZE
 PADDED = 1 << 16
@@ -16,7 +18,7 @@ class Readable(Protocol):
     """Where bytes are read from."""
 
     def read(self, size: int, /) -> bytes:
-        """Return the next `size` bytes, fewer only at the end."""
+        """Return the next bytes, at most `size` of them; none only at the end."""
 
 
 class Reader:
@@ -24,14 +26,17 @@ class Reader:
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
-        self._buffer = b""
+        self._rest = memoryview(b"")
 
     def read(self, size: int, /) -> bytes:
-        """Return the next `size` bytes, fewer only at the end."""
-        while len(self._buffer) < size and (piece := next(self._pieces, b"")):
-            self._buffer = self._buffer + piece if self._buffer else piece
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
+        """Return the next bytes, at most `size` of them; none only at the end."""
+        while not self._rest:
+            try:
+                self._rest = memoryview(next(self._pieces))
+            except StopIteration:
+                return b""
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(data)
 
 
 class _Observed:
@@ -45,7 +50,7 @@ class _Observed:
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
         self.total += len(data)
-        self.tail = (self.tail[-PADDED:] + data)[-PADDED:]
+        self.tail = (self.tail + data)[-PADDED:]
         return data
 
 
@@ -56,7 +61,7 @@ def members(stream: Readable) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo
     for the end of it.
     """
     observed = _Observed(stream)
-    with tarfile.open(fileobj=observed, mode="r|", bufsize=PIECE) as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=observed, mode="r|", bufsize=BUFFER) as tar:  # type: ignore[call-overload]
         for member in tar:
             yield tar, member
             # tarfile keeps every member it has seen; a stream never goes back to one.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.errors import EngineError, StepError
-from scs_build.oci.tree import removals
+from scs_build.oci.tree import index, removals
 from tests.integration.daemon import wait_until
 
 Step = Callable[..., Path]
@@ -163,3 +164,68 @@ def test_cancel_ends_what_runs_and_lets_nothing_start(
     (tmp_path / "into").rename(tmp_path / "first")
     with pytest.raises(StepError, match="cancelled"):
         step("true", engine)
+
+
+MESSY = """
+cd /data
+printf xx > grown; printf y > same; touch same; chmod 4755 mode; chown 5:6 owner; rm link; ln -s ./b//c link
+ln first second; ln /usr/bin/env other; rm -r folder; echo file > folder; rm file; mkdir file
+echo 1 > file/in; mkfifo pipe; rm -r replaced; mkdir replaced; printf old > replaced/kept; echo 2 > replaced/new
+mkdir -m 1777 sticky; mkdir deep; chmod 0700 deep; mkdir -p deep/er; touch deep/er/file; rm gone
+chmod 0755 /usr/bin/env; head -c 3000000 /dev/zero > zeros; rm -r /var/log; mkdir /var/log
+"""
+BEFORE = ("grown", "mode", "owner", "first", "file", "gone", "folder/in", "replaced/kept", "replaced/gone")
+
+
+def test_both_engines_leave_the_same_layer(step: Step, lower: Path) -> None:
+    for name in BEFORE:
+        (lower / "data" / name).parent.mkdir(exist_ok=True)
+        (lower / "data" / name).write_text("old" if name == "replaced/kept" else "x")
+    (lower / "data/same").write_text("y")
+    (lower / "data/link").symlink_to("a")
+    into = step(MESSY)
+    found = {path: (m.type, oct(m.mode), m.uid, m.gid, m.size, m.link) for path, m in index(into).items()}
+    # What was touched and is as it was is no change: `same`, `first`, `replaced/kept`, `usr/bin/env`.
+    assert found == {
+        "data": ("dir", "0o755", 0, 0, 0, ""),
+        "data/deep": ("dir", "0o700", 0, 0, 0, ""),
+        "data/deep/er": ("dir", "0o755", 0, 0, 0, ""),
+        "data/deep/er/file": ("file", "0o644", 0, 0, 0, ""),
+        "data/file": ("dir", "0o755", 0, 0, 0, ""),
+        "data/file/in": ("file", "0o644", 0, 0, 2, ""),
+        "data/folder": ("file", "0o644", 0, 0, 5, ""),
+        "data/grown": ("file", "0o644", 0, 0, 2, ""),
+        "data/link": ("link", "0o777", 0, 0, 0, "./b//c"),
+        "data/mode": ("file", "0o4755", 0, 0, 1, ""),
+        "data/other": ("file", "0o755", 0, 0, (into / "data/other").stat().st_size, ""),
+        "data/owner": ("file", "0o644", 5, 6, 1, ""),
+        "data/pipe": ("fifo", "0o644", 0, 0, 0, ""),
+        "data/replaced": ("dir", "0o755", 0, 0, 0, ""),
+        "data/replaced/new": ("file", "0o644", 0, 0, 2, ""),
+        "data/second": ("file", "0o644", 0, 0, 1, ""),
+        "data/sticky": ("dir", "0o1777", 0, 0, 0, ""),
+        "data/zeros": ("file", "0o644", 0, 0, 3000000, ""),
+    }
+    assert removals(into) == ["data/gone", "data/replaced/gone"]
+    assert (into / "data/other").read_bytes()[:4] == b"\x7fELF"
+
+
+def test_a_step_has_its_capabilities_and_no_others(step: Step, tmp_path: Path) -> None:
+    step("cat /proc/self/status", capabilities=("CAP_CHOWN", "CAP_SETFCAP", "CAP_SYS_ADMIN"))
+    lines = (line.partition(":") for line in (tmp_path / "log").read_text().splitlines())
+    status = {name: value.strip() for name, _, value in lines}
+    for kind in ("CapPrm", "CapEff"):
+        assert int(status[kind], 16) == 1 << 0 | 1 << 31 | 1 << 21
+    assert status["NoNewPrivs"] == "1"  # so that no file gives it more
+    assert status["Uid"].split() == status["Gid"].split() == ["0"] * 4
+
+
+def test_output_is_in_the_log_while_the_step_runs(step: Step, tmp_path: Path) -> None:
+    (tmp_path / "go").mkdir()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(step, "echo one; echo two >&2; sleep 5; echo three")
+        log = tmp_path / "log"
+        wait_until(lambda: log.exists() and sorted(log.read_text().split()) == ["one", "two"])
+        assert not running.done()
+        running.result()
+    assert log.read_text().split()[-1] == "three"
