@@ -56,12 +56,13 @@ def tools_there(session: Session) -> ToolsTree | None:
 def native_engine(session: Session, tools: ToolsTree | None) -> Check:
     """Check what the native engine stands on: root, overlay in the kernel; then let it run a step."""
     from scs_build.engines.native import NativeEngine
+    from scs_build.engines.outcome import USE_ROOT
 
     root = os.geteuid() == 0
     overlay = "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split()
     if not (root and overlay):
         lacks = [*([] if root else ["root"]), *([] if overlay else ["overlay in the kernel"])]
-        mend = "run as root (sudo)" if not root else "load the kernel module (modprobe overlay)"
+        mend = USE_ROOT if not root else "load the kernel module (modprobe overlay)"
         return Check("native engine", "missing", f"lacks {' and '.join(lacks)}", mend)
     if tools is None:
         return Check("native engine", "ok", f"root, overlay; {NOT_TRIED}")

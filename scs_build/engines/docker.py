@@ -16,7 +16,7 @@ from scs_build.engines.container import StepContainer
 from scs_build.engines.daemon import ROOM, connect, talking
 from scs_build.engines.harvest import harvest
 from scs_build.engines.lease import reap
-from scs_build.engines.outcome import cancelled, failed, is_disk_full, late_end
+from scs_build.engines.outcome import USE_ROOT, cancelled, failed, is_disk_full, late_end
 from scs_build.engines.spec import StepSpec
 from scs_build.engines.stepimages import StepImages
 from scs_build.engines.tools import ToolsTree
@@ -24,8 +24,6 @@ from scs_build.errors import DiskFullError, EngineError, ScsBuildError, StepErro
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-USE_ROOT = "run scs-build as root: the trees it makes hold owners and file capabilities"
 
 
 class DockerEngine:

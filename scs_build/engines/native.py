@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scs_build.engines.outcome import cancelled, failed, late_end, tail
+from scs_build.engines.outcome import USE_ROOT, cancelled, failed, late_end, tail
 from scs_build.engines.sandbox import Sandbox, sandbox_argv
 from scs_build.engines.spec import (
     STEP_ENVIRONMENT,
@@ -26,7 +26,7 @@ from scs_build.errors import EngineError, ProgramError, ScsBuildError, StepError
 from scs_build.run import command_line, run
 
 STATUSES = range(-64, 256)
-USE_ROOT = "run scs-build as root (a container without mount rights is not enough), or use the docker engine"
+USE_ANOTHER = "use the docker engine, or a machine where root may mount (many containers may not)"
 OVERLAY_PARAMETERS = Path("/sys/module/overlay/parameters")
 # Sets what bubblewrap passes on to its command; the hard limits too, so that a step cannot tell hosts apart.
 LIMITS = f'ulimit -c 0; ulimit -n {STEP_OPEN_FILES}; umask {STEP_UMASK:04o}; exec "$@"'
@@ -131,7 +131,7 @@ class NativeEngine:
             return cancelled(spec.name, log)
         output = tail(log)
         if status == 1 and len(output) == 1 and output[0].startswith("bwrap: ") and "execvp" not in output[0]:
-            return EngineError(f"no sandbox for {spec.name}: {output[0]}", solution=USE_ROOT)
+            return EngineError(f"no sandbox for {spec.name}: {output[0]}", solution=USE_ANOTHER)
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         return failed(spec.name, ended, log, command_line(argv))
 

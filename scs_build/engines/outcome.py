@@ -7,6 +7,11 @@ from pathlib import Path
 
 from scs_build.errors import StepError
 
+# Owners, devices 0/0 and file capabilities can be made by root alone, be it that of a user namespace.
+USE_ROOT = (
+    "run scs-build as root, or as root of a user namespace: `unshare --map-root-user --map-auto scs-build ...`"
+    " (Debian's package uidmap)"
+)
 TAIL_LINES = 15
 TAIL_BYTES = 16384
 # How programs in a step (the C library, apt) say that the disk is full: nothing is wrong with the step.

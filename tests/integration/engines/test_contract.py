@@ -168,9 +168,10 @@ def test_cancel_ends_what_runs_and_lets_nothing_start(
 
 MESSY = """
 cd /data
-printf xx > grown; printf y > same; touch same; chmod 4755 mode; chown 5:6 owner; rm link; ln -s ./b//c link
+printf xx > grown; touch same; chmod 4755 mode; chown 5:6 owner; rm link; ln -s ./b//c link
 ln first second; ln /usr/bin/env other; rm -r folder; echo file > folder; rm file; mkdir file
-echo 1 > file/in; mkfifo pipe; rm -r replaced; mkdir replaced; printf old > replaced/kept; echo 2 > replaced/new
+echo 1 > file/in; mkfifo pipe
+rm -r replaced; mkdir replaced; printf old > replaced/kept; echo 2 > replaced/new
 mkdir -m 1777 sticky; mkdir deep; chmod 0700 deep; mkdir -p deep/er; touch deep/er/file; rm gone
 chmod 0755 /usr/bin/env; head -c 3000000 /dev/zero > zeros; rm -r /var/log; mkdir /var/log
 """

@@ -22,7 +22,7 @@ from scs_build.engines.tools import ToolsTree
 from scs_build.errors import DiskFullError, EngineError, ScsBuildError
 from scs_build.run import run
 from scs_build.store.store import Store
-from tests.integration.conftest import PLATFORM
+from tests.integration.conftest import PLATFORM, ROOT
 from tests.integration.daemon import Daemon, free_port, wait_until
 
 Hurt = Callable[[Daemon, str], None]
@@ -229,3 +229,40 @@ def test_doctor_tells_why_steps_cannot_run(
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     (problem,) = DockerEngine(PLATFORM).check(tmp_path, tools)
     assert "no Docker daemon answers" in problem
+
+
+IN_NAMESPACE = """
+import sys
+from pathlib import Path
+from scs_build.engines.docker import DockerEngine
+from scs_build.engines.spec import StepSpec
+from scs_build.oci.tree import index, removals
+base, into = map(Path, sys.argv[1:])
+into.mkdir()
+script = "chown 42424:42424 /usr/bin/env; printf x > /new; chmod 4711 /new; rm /etc/debian_version"
+spec = StepSpec(name="step", argv=("/bin/sh", "-ec", script), layers=(base,))
+DockerEngine("linux/amd64").run(spec, into, into.with_name("log"))
+print({path: (m.type, m.mode, m.uid, m.gid) for path, m in index(into).items()}, removals(into))
+"""
+
+
+def test_root_of_a_user_namespace_is_root_enough(at_daemon: Daemon, base: Path, tmp_path: Path) -> None:
+    """So a user of the daemon needs no more than numbers of users of their own (/etc/subuid)."""
+    start = ["unshare", "--user", "sh", "-c", 'read go; exec "$@"', "sh"]
+    argv = [*start, sys.executable, "-c", IN_NAMESPACE, base, tmp_path / "into"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(argv, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
+        ours = Path("/proc/self/ns/user").readlink()
+        wait_until(lambda: Path(f"/proc/{process.pid}/ns/user").readlink() != ours)
+        for kind in ("uid", "gid"):
+            Path(f"/proc/{process.pid}/{kind}_map").write_text("0 0 65536\n")
+        said, errors = process.communicate("go\n")
+    assert process.returncode == 0, errors
+    changed = {
+        "etc": ("dir", 0o755, 0, 0),
+        "new": ("file", 0o4711, 0, 0),
+        "usr": ("dir", 0o755, 0, 0),
+        "usr/bin": ("dir", 0o755, 0, 0),
+        "usr/bin/env": ("file", 0o755, 42424, 42424),
+    }
+    assert said.strip() == f"{changed} ['etc/debian_version']"
