@@ -9,8 +9,8 @@ from scs_build.errors import StepError
 
 # Owners, devices 0/0 and file capabilities can be made by root alone, be it that of a user namespace.
 USE_ROOT = (
-    "run scs-build as root, or as root of a user namespace: `unshare --map-root-user --map-auto scs-build ...`"
-    " (Debian's package uidmap)"
+    "run scs-build as root, or as root of a user namespace:"
+    " `unshare --map-root-user --map-auto scs-build ...` (Debian's package uidmap)"
 )
 TAIL_LINES = 15
 TAIL_BYTES = 16384
