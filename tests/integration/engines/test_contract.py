@@ -106,7 +106,7 @@ def test_inputs_are_readable_and_not_writable(step: Step, tmp_path: Path) -> Non
     (tmp_path / "source/file").write_text("content\n")
     with pytest.raises(StepError, match="Read-only file system"):
         step("cat /source/file; echo x > /source/file", inputs={"/source": tmp_path / "source"})
-    assert (tmp_path / "log").read_text().startswith("content\n")
+    assert "content\n" in (tmp_path / "log").read_text()
 
 
 def test_a_failure_tells_the_end_of_the_log_its_place_and_how_to_repeat_it(
