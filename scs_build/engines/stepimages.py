@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,9 +58,16 @@ class StepImages:
             there = self._height(stack, names)
             if there < len(stack):
                 self._load(stack, names, there)
-        with talking("mark the image as used"):
-            self._client.tag(names[-1], REPOSITORY, names[-1].partition(":")[2])
+            self._mark(names)
         return names[-1]
+
+    def _mark(self, names: Sequence[str]) -> None:
+        """Count the images as used now; that of lower trees alone may have been removed."""
+        from docker.errors import NotFound
+
+        for name in names:
+            with talking("mark an image as used"), suppress(NotFound):
+                self._client.tag(name, REPOSITORY, name.partition(":")[2])
 
     def _sent(self, tree: Path) -> _Sent:
         """Return a tree as a layer; read and hashed once in the life of this process."""
