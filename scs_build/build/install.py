@@ -10,7 +10,7 @@ from scs_build.build.workshop import Workshop
 from scs_build.canonical import digest_of
 from scs_build.engines.spec import STEP_CAPABILITIES, StepSpec
 from scs_build.engines.tools import extract_tools
-from scs_build.oci.tree import index
+from scs_build.oci.tree import index, removals
 from scs_build.plan.step import Step
 from scs_build.recipes.models import User
 
@@ -28,7 +28,8 @@ SCAFFOLD = """
 mmdebstrap --mode=root --variant=apt --format=directory --skip=check/qemu,output/dev \\
     --dpkgopt=force-unsafe-io \\
     "$RELEASE" /scaffold 'deb [trusted=yes] copy:///step ./'
-rm -f /scaffold/etc/apt/sources.list
+# What mmdebstrap copies or makes depends on the engine: its files of the host, and whether devices work.
+rm -rf /scaffold/dev/* /scaffold/etc/hostname /scaffold/etc/resolv.conf /scaffold/etc/apt/sources.list
 """
 
 INSTALL = f"""
@@ -103,7 +104,7 @@ def databases(users: dict[str, User]) -> dict[str, bytes]:
 
 
 def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
-    """Move a tree into the store; its result is the digest of its index."""
+    """Move a tree into the store; its result is the digest of all that it holds and removes."""
     result = tree_digest(tree)
     with shop.store.new_tree(step.key) as target:
         target.rmdir()
@@ -112,5 +113,6 @@ def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
 
 
 def tree_digest(tree: Path) -> str:
-    """Return the digest of everything in a tree that can become part of an image."""
-    return digest_of([[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()])
+    """Return the digest of everything in a tree that can become part of an image, and of what it removes."""
+    paths = [[m.path, m.type, m.mode, m.uid, m.gid, m.sha256, m.link] for m in index(tree).values()]
+    return digest_of([*paths, *([path, "removed"] for path in removals(tree))])

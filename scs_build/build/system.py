@@ -14,7 +14,11 @@ from scs_build.oci.tree import MergedTree
 from scs_build.plan.step import Step
 
 LIBRARIES = ("usr/lib/", "usr/local/lib/", "etc/ld.so.conf.d/")
-LDCONFIG = ("/usr/sbin/ldconfig", "-X", "-r", "/image", "-f", "/etc/ld.so.conf", "-C", "/etc/ld.so.cache")
+LDCONFIG = """
+cp -R /step /image/etc
+ln -s usr/lib usr/lib64 /image
+ldconfig -X -r /image -f /etc/ld.so.conf -C /etc/ld.so.cache
+"""
 
 
 def run_system(shop: Workshop, step: Step) -> Record:
@@ -32,8 +36,13 @@ def _library_cache(shop: Workshop, step: Step, tree: MergedTree) -> bytes:
     """Run ldconfig on the libraries that the image keeps - and on no others of the tree."""
     kept = [m for need in step.needs[1:] for a in need.artefacts for m in shop.members(a) if _is_library(m)]
     with shop.store.scratch("libraries") as scratch:
-        _place(tree, kept, scratch / "image")
-        spec = StepSpec(name=step.name, argv=LDCONFIG, layers=(shop.tools.path, scratch))
+        _place(tree, kept, scratch)
+        spec = StepSpec(
+            name=step.name,
+            argv=("/bin/sh", "-euc", LDCONFIG),
+            layers=(shop.tools.path,),
+            inputs={"/image/usr": scratch / "usr", "/step": scratch / "etc"},
+        )
         with shop.run(spec) as changes:
             return (changes / "image/etc/ld.so.cache").read_bytes()
 
@@ -45,9 +54,8 @@ def _is_library(member: Member) -> bool:
 
 
 def _place(tree: MergedTree, members: list[Member], root: Path) -> None:
-    (root / "etc").mkdir(parents=True)
-    (root / "lib").symlink_to("usr/lib")
-    (root / "lib64").symlink_to("usr/lib64")
+    for folder in ("etc", "usr"):
+        (root / folder).mkdir()
     (root / "etc/ld.so.conf").write_text("include /etc/ld.so.conf.d/*.conf\n")
     for member in members:
         target = root / member.path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scs_build.build.records import Record
+from scs_build.engines.outcome import is_disk_full
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import DiskFullError, StepError
@@ -24,9 +24,6 @@ from scs_build.recipes.catalogue import Component
 from scs_build.recipes.models import Paths
 from scs_build.recipes.patterns import Matcher
 from scs_build.store.store import Store
-
-# How programs in a step (the C library, apt) say that the disk is full: nothing is wrong with the step.
-DISK_FULL = re.compile(rb"No space left on device|have enough free space in /")
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Workshop:
 
     def _kept(self, spec: StepSpec, error: StepError, log: Path) -> StepError | DiskFullError:
         """Keep the log of a failed step, and say how to run that step again."""
-        if DISK_FULL.search(log.read_bytes()):
+        if is_disk_full(log):
             return self.store.disk_full(f"{spec.name} needs more room")
         kept = self.store.root / "logs" / f"{spec.name.replace(':', '-')}.log"
         kept.parent.mkdir(exist_ok=True)

@@ -6,17 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
+from scs_build.cli.enginechecks import Check, engines
 from scs_build.cli.options import Session
 from scs_build.cli.output import size
 from scs_build.errors import ScsBuildError
 from scs_build.strict_json import read_json
-
-Verdict = Literal["ok", "warning", "missing"]
 
 OLDEST_PYTHON = (3, 11)
 # A build of the first stack: its downloads, unpacked trees and layers, and one more while it is made.
@@ -25,16 +22,6 @@ MEMORY_WANTED = 2 * 10**9
 # No machine that runs this version can be right about an earlier time.
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRES_SOON = timedelta(days=90)
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was looked at, the verdict, what was found, and how to mend it (empty when all is well)."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    mend: str = ""
 
 
 def all_checks(session: Session) -> list[Check]:
@@ -65,47 +52,6 @@ def recipes(session: Session) -> Iterable[Check]:
     """Check that recipes are found and can be read."""
     images = session.catalogue.components
     yield Check("recipes", "ok", f"{len(images)} in {session.root}")
-
-
-def native_engine(session: Session) -> Iterable[Check]:  # noqa: ARG001
-    """Check what the native engine stands on: root, and overlay in the kernel."""
-    root = os.geteuid() == 0
-    overlay = "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split()
-    if root and overlay:
-        yield Check("native engine", "ok", "root, overlay")
-        return
-    lacks = [*([] if root else ["root"]), *([] if overlay else ["overlay in the kernel"])]
-    mend = "run as root (sudo)" if not root else "load the kernel module (modprobe overlay)"
-    yield Check("native engine", "missing", f"lacks {' and '.join(lacks)}", mend)
-
-
-def trial_step(session: Session) -> Iterable[Check]:
-    """Let the native engine run a step, once the pinned tools are in the store."""
-    from scs_build.cli.common import graph_of
-    from scs_build.engines.native import NativeEngine
-    from scs_build.engines.tools import ToolsTree
-
-    record = session.store.record(graph_of(session).tools().key)
-    tree = session.store.tree(record["uses"]["trees"][0]) if record else None
-    if tree is None:
-        yield Check("trial step", "ok", "not yet: the pinned tools come with the first build")
-        return
-    with session.store.scratch("doctor") as scratch:
-        problems = NativeEngine(ToolsTree(tree)).check(scratch)
-    if problems:
-        yield Check("trial step", "missing", problems[0].splitlines()[0], "\n".join(problems))
-    else:
-        yield Check("trial step", "ok", "bubblewrap on an overlay works")
-
-
-def docker(session: Session) -> Iterable[Check]:  # noqa: ARG001
-    """Tell whether there is a Docker daemon; builds do without."""
-    host = os.environ.get("DOCKER_HOST")
-    socket = Path("/var/run/docker.sock")
-    if host or socket.is_socket():
-        yield Check("docker", "ok", host or str(socket))
-    else:
-        yield Check("docker", "ok", "not there; not needed for building")
 
 
 def apt(session: Session) -> Iterable[Check]:  # noqa: ARG001
@@ -191,5 +137,5 @@ def archive_keys(session: Session) -> Iterable[Check]:
 
 
 CHECKS: tuple[Callable[[Session], Iterable[Check]], ...] = (
-    python, recipes, native_engine, trial_step, docker, apt, git, disk, memory, clock, archive_keys,
+    python, recipes, engines, apt, git, disk, memory, clock, archive_keys,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from scs_build.errors import EngineError
 if TYPE_CHECKING:
     from scs_build.build.build import Options
     from scs_build.cli.options import Session
+    from scs_build.engines.native import NativeEngine
     from scs_build.engines.spec import Engine
     from scs_build.engines.tools import ToolsTree
     from scs_build.evidence.subject import Subject
@@ -89,8 +90,27 @@ def options_of(session: Session) -> Options:
 
 
 def _engine(session: Session, tools: ToolsTree) -> Engine:
+    """Return the engine asked for; `auto` is native where that works, else docker."""
+    from scs_build.engines.docker import DockerEngine
     from scs_build.engines.native import NativeEngine
 
+    native, docker = NativeEngine(tools), DockerEngine(session.platform)
     if session.engine == "docker":
-        raise EngineError("the docker engine is not there yet", solution="use --engine native, as root")
-    return NativeEngine(tools)
+        return docker
+    if session.engine == "native" or not (problems := _problems(session, native)):
+        return native
+    try:
+        version = docker.connected()
+    except EngineError as error:
+        raise EngineError(
+            f"no engine can run the steps:\n  native: {problems[0]}\n  docker: {error.reason}",
+            solution="`scs-build doctor` says how to mend either",
+        ) from error
+    session.progress.say(f"the native engine cannot run here, Docker {version} runs the steps")
+    return docker
+
+
+def _problems(session: Session, native: NativeEngine) -> list[str]:
+    with session.store.scratch("engine") as scratch:
+        problems = native.check(scratch)
+    return [": ".join(map(str.strip, text.partition("\nhint: ")[0].splitlines())) for text in problems]

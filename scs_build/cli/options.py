@@ -141,7 +141,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "engine": _option(
         "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, envvar="SCS_BUILD_ENGINE",
-        help="What runs the steps; `auto` takes what this machine can do.",
+        help="What runs the steps; `auto` is native where that works, else docker.",
     ),
     "offline": _option(
         "--offline", is_flag=True, envvar="SCS_BUILD_OFFLINE",

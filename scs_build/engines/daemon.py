@@ -22,7 +22,10 @@ MAY_NOT = "let an administrator add you to its group (`usermod -aG docker USER`)
 NO_SSH = "forward its socket (`ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`) and set \
 DOCKER_HOST=unix:///tmp/docker.sock"
 CONTEXTS = "see `docker context ls`, or name the daemon with DOCKER_HOST"
-ROOM = "make room there: `docker system df` says what takes it, `docker system prune` takes away"
+ROOM = (
+    "make room there: `docker system df` says what takes it,"
+    " `docker image rm $(docker image ls -q scs-build-step)` removes what earlier builds sent"
+)
 # What the SDK says when its configuration file holds something else than it expects.
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 

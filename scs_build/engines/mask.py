@@ -5,8 +5,9 @@ from __future__ import annotations
 # Mounted over, or made, by one engine or the other; what a step leaves there is not its result.
 ENGINE_DIRECTORIES = ("dev", "proc", "run", "sys", "tmp")
 ENGINE_FILES = (".dockerenv", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf")
+_BELOW = tuple(f"{path}/" for path in (*ENGINE_DIRECTORIES, *ENGINE_FILES))
 
 
 def is_engine_path(path: str) -> bool:
-    """Return whether `path` (no leading slash) is an engine's or lies below one of its directories."""
-    return path in ENGINE_FILES or path.split("/", 1)[0] in ENGINE_DIRECTORIES
+    """Return whether `path` (no leading slash) is an engine's or lies below one that is."""
+    return f"{path}/".startswith(_BELOW)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scs_build.engines.outcome import USE_ROOT, cancelled, failed, late_end, tail
 from scs_build.engines.sandbox import Sandbox, sandbox_argv
 from scs_build.engines.spec import (
     STEP_ENVIRONMENT,
@@ -24,10 +25,8 @@ from scs_build.engines.upper import clean
 from scs_build.errors import EngineError, ProgramError, ScsBuildError, StepError
 from scs_build.run import command_line, run
 
-TAIL_LINES = 15
-TAIL_BYTES = 16384
 STATUSES = range(-64, 256)
-USE_ROOT = "run scs-build as root (a container without mount rights is not enough), or use the docker engine"
+USE_ANOTHER = "use the docker engine, or a machine where root may mount (many containers may not)"
 OVERLAY_PARAMETERS = Path("/sys/module/overlay/parameters")
 # Sets what bubblewrap passes on to its command; the hard limits too, so that a step cannot tell hosts apart.
 LIMITS = f'ulimit -c 0; ulimit -n {STEP_OPEN_FILES}; umask {STEP_UMASK:04o}; exec "$@"'
@@ -124,23 +123,17 @@ class NativeEngine:
                 with self._lock:
                     self._running.discard(leash)
             if status != 0 and leash.is_cut and not self._cancelled:
-                raise self._error(spec, f"did not end within {spec.timeout:g} s", argv, log)
+                raise failed(spec.name, late_end(spec.timeout), log, command_line(argv))
             return status
 
     def _failure(self, spec: StepSpec, status: int, argv: list[str], log: Path) -> ScsBuildError:
         if self._cancelled:
-            return StepError(f"{spec.name} was cancelled; log: {log}")
-        output = _tail(log)
+            return cancelled(spec.name, log)
+        output = tail(log)
         if status == 1 and len(output) == 1 and output[0].startswith("bwrap: ") and "execvp" not in output[0]:
-            return EngineError(f"no sandbox for {spec.name}: {output[0]}", solution=USE_ROOT)
+            return EngineError(f"no sandbox for {spec.name}: {output[0]}", solution=USE_ANOTHER)
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        return self._error(spec, ended, argv, log)
-
-    def _error(self, spec: StepSpec, ended: str, argv: list[str], log: Path) -> StepError:
-        output = "".join(f"\n    {line}" for line in _tail(log))
-        with log.open("a", encoding="utf-8") as stream:
-            stream.write(f"\n{spec.name} {ended}; it was started as\n{command_line(argv)}\n")
-        return StepError(f"{spec.name} {ended}{output}", solution=f"read the whole log: {log}")
+        return failed(spec.name, ended, log, command_line(argv))
 
 
 @contextmanager
@@ -157,10 +150,3 @@ def _work_directory(into: Path) -> Iterator[Path]:
 
 def _is_on(parameter: Path) -> bool:
     return parameter.is_file() and parameter.read_text().strip() == "Y"
-
-
-def _tail(log: Path) -> list[str]:
-    """Return the last lines of a log."""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        return stream.read().decode(errors="replace").splitlines()[-TAIL_LINES:]

@@ -23,8 +23,6 @@ STEP_ENVIRONMENT = {
     "PYTHON_CPU_COUNT": "1",
     "SOURCE_DATE_EPOCH": "1577836800",
 }
-# The mark of a directory that hides what lies below it: this extended attribute with the value `y`.
-OPAQUE = "user.overlay.opaque"
 STEP_HOSTNAME = "build"
 STEP_UMASK = 0o022
 STEP_OPEN_FILES = 4096
@@ -34,11 +32,11 @@ STEP_OPEN_FILES = 4096
 class StepSpec:
     """One command on a stack of trees.
 
-    `layers` are directories with overlay semantics, lowest first. `inputs` maps a path inside to a
-    directory that is readable there and never part of the result; no part of that path may be a
-    symbolic link in `layers`. `/tmp`, `/run` and `/dev` are empty at the start and never part of the
-    result. The environment is `STEP_ENVIRONMENT` and, over it, `environment`; host name, umask, locale
-    and limits are fixed by the engine.
+    `layers` are directories with overlay semantics, lowest first, whose content never changes. `inputs`
+    maps a path inside to a directory that is readable there and never part of the result; no part of
+    that path may be a symbolic link in `layers`. `/tmp`, `/run` and `/dev` are empty at the start and
+    never part of the result. The environment is `STEP_ENVIRONMENT` and, over it, `environment`; host
+    name, umask, locale and limits are fixed by the engine.
     """
 
     name: str
@@ -58,7 +56,9 @@ class Engine(Protocol):
     def run(self, spec: StepSpec, into: Path, log: Path) -> None:
         """Run the step; `into` (an empty directory) then holds the changes as an overlay layer.
 
-        The layer has overlay's own form: a removed path is a character device 0/0, a directory that
-        replaces one is marked opaque (`OPAQUE`). Both streams of the command go to `log`. Raises
-        `StepError` when the command fails and `EngineError` when the engine cannot work.
+        The layer holds the paths that are not as in `spec.layers` - in type, mode, owner, content, link
+        target, file capabilities -, the directories above them, and for each path that is gone a
+        character device 0/0; nothing else, so it is the same whichever engine made it. Both streams of
+        the command go to `log`. Raises `StepError` when the command fails and `EngineError` when the
+        engine cannot work.
         """

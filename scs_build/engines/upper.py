@@ -6,14 +6,15 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from scs_build.engines.mask import ENGINE_DIRECTORIES, ENGINE_FILES
-from scs_build.engines.spec import OPAQUE
+from scs_build.engines.mask import ENGINE_DIRECTORIES, ENGINE_FILES, is_engine_path
 from scs_build.errors import EngineError
+from scs_build.oci.overlay import is_whiteout, make_whiteout
+from scs_build.oci.tree import MergedTree, same_facts, same_path
 
 OVERLAY_NAMESPACES = ("user.overlay.", "trusted.overlay.")
+OPAQUE = "opaque"
 # A layer with these is only complete together with the very directories below it.
 DEPENDENT = ("redirect", "metacopy")
 
@@ -22,59 +23,15 @@ def clean(upper: Path, layers: Sequence[Path], mount_points: Iterable[str] = ())
     """Turn the upper directory of an overlay on `layers` (lowest first) into the step's layer.
 
     Removes what belongs to the engine, the `mount_points` (absolute paths inside) that the layers do
-    not have, the bookkeeping of overlayfs, and directories that were copied up but not changed.
-    Raises `EngineError` when overlayfs stored references into the layers in place of content.
+    not have, the bookkeeping of overlayfs, and what was copied up but not changed; what an opaque
+    directory hides gets removals of its own. So the layer depends on the trees before and after the step
+    alone. Raises `EngineError` when overlayfs stored references into the layers in place of content.
     """
+    lower = MergedTree(layers)
     _remove_engine_paths(upper)
     for path in mount_points:
-        _remove_mount_point(upper, path.strip("/"), layers)
-    _settle(upper, "", layers)
-
-
-def find(layers: Sequence[Path], path: str) -> os.stat_result | None:
-    """Return what the merged `layers` (lowest first) have at `path` (no leading slash, no link followed)."""
-    for layer in reversed(layers):
-        found, goes_on = _look(layer, path)
-        if found is not None or not goes_on:
-            return found
-    return None
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    """Return whether an overlay layer says with this path that it is removed."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-
-
-def is_opaque(directory: Path) -> bool:
-    """Return whether a directory of an overlay layer hides what lies below it."""
-    with suppress(OSError):
-        return os.getxattr(directory, OPAQUE, follow_symlinks=False) == b"y"
-    return False
-
-
-def _look(layer: Path, path: str) -> tuple[os.stat_result | None, bool]:
-    """Return what one layer has at `path`, and whether the layers below it are to be asked."""
-    *parents, name = path.split("/")
-    current, opaque = layer, False
-    for part in parents:
-        current = current / part
-        status = _lstat(current)
-        if status is None:
-            return None, not opaque
-        if not stat.S_ISDIR(status.st_mode):
-            return None, False
-        opaque = opaque or is_opaque(current)
-    status = _lstat(current / name)
-    if status is None:
-        return None, not opaque
-    return (None if is_whiteout(status) else status), False
-
-
-def _lstat(path: Path) -> os.stat_result | None:
-    try:
-        return path.lstat()
-    except FileNotFoundError:
-        return None
+        _remove_mount_point(upper, path.strip("/"), lower)
+    _settle(upper, "", lower, opaque=False)
 
 
 def _remove_engine_paths(upper: Path) -> None:
@@ -92,9 +49,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _remove_mount_point(upper: Path, path: str, layers: Sequence[Path]) -> None:
+def _remove_mount_point(upper: Path, path: str, lower: MergedTree) -> None:
     """Remove an empty mount point and its empty parents up to the first that the layers have."""
-    while path and find(layers, path) is None:
+    while path and lower.at(path) is None:
         target = upper / path
         try:
             if target.is_dir():
@@ -106,24 +63,42 @@ def _remove_mount_point(upper: Path, path: str, layers: Sequence[Path]) -> None:
         path = path.rpartition("/")[0]
 
 
-def _settle(directory: Path, path: str, layers: Sequence[Path]) -> None:
-    """Tidy a directory of the upper and what it holds; `path` is its place in the layer."""
-    attributes = _tidy_attributes(directory)
+def _settle(directory: Path, path: str, lower: MergedTree, *, opaque: bool) -> None:
+    """Tidy a directory of the upper and what it holds; `path` is its place in the layer.
+
+    With `opaque` what the layers have here is hidden; each such path that is gone gets its removal.
+    """
+    notes = _take_notes(directory)
+    opaque = opaque or OPAQUE in notes
     with os.scandir(directory) as entries:
-        children = list(entries)
-    for child in children:
-        place = f"{path}/{child.name}" if path else child.name
+        children = {child.name: child for child in entries}
+    for name, child in children.items():
+        place = f"{path}/{name}" if path else name
         if child.is_dir(follow_symlinks=False):
-            _settle(Path(child.path), place, layers)
-        elif child.is_file(follow_symlinks=False):
-            _tidy_attributes(Path(child.path))
-    if path and not attributes and not any(directory.iterdir()) and _is_unchanged(directory, path, layers):
+            _settle(Path(child.path), place, lower, opaque=opaque)
+        else:
+            _settle_path(child, place, lower)
+    for name in (lower.names(path) if opaque else set()) - children.keys():
+        place = f"{path}/{name}" if path else name
+        if lower.at(place) is not None and not is_engine_path(place):
+            make_whiteout(directory / name)
+    if path and not any(directory.iterdir()) and _is_unchanged(directory, path, lower):
         directory.rmdir()
 
 
-def _tidy_attributes(path: Path) -> list[str]:
-    """Remove overlayfs's notes except the opaque mark; return the attributes that stay."""
-    kept = []
+def _settle_path(child: os.DirEntry[str], place: str, lower: MergedTree) -> None:
+    """Drop what is no change: a removal of nothing, an equal copy."""
+    status, below = child.stat(follow_symlinks=False), lower.at(place)
+    if stat.S_ISREG(status.st_mode):
+        _take_notes(Path(child.path))
+    same = below is None if is_whiteout(status) else below and same_path(child.path, status, *below)
+    if same:
+        Path(child).unlink()
+
+
+def _take_notes(path: Path) -> list[str]:
+    """Remove overlayfs's notes; return the names of those that say yes, without the namespace."""
+    notes = []
     for name in os.listxattr(path, follow_symlinks=False):
         note = next((name.removeprefix(n) for n in OVERLAY_NAMESPACES if name.startswith(n)), None)
         if note in DEPENDENT:
@@ -131,15 +106,13 @@ def _tidy_attributes(path: Path) -> list[str]:
                 f"overlayfs stored a reference ({note}) in place of the content of {path}",
                 solution="switch off redirect_dir and metacopy in /sys/module/overlay/parameters",
             )
-        if note is None or name == OPAQUE:
-            kept.append(name)
-        else:
+        if note is not None:
+            if os.getxattr(path, name, follow_symlinks=False) == b"y":
+                notes.append(note)
             os.removexattr(path, name, follow_symlinks=False)
-    return kept
+    return notes
 
 
-def _is_unchanged(directory: Path, path: str, layers: Sequence[Path]) -> bool:
-    below, now = find(layers, path), directory.lstat()
-    if below is None or not stat.S_ISDIR(below.st_mode):
-        return False
-    return (below.st_mode, below.st_uid, below.st_gid) == (now.st_mode, now.st_uid, now.st_gid)
+def _is_unchanged(directory: Path, path: str, lower: MergedTree) -> bool:
+    below = lower.at(path)
+    return below is not None and same_facts(directory.lstat(), below[1])

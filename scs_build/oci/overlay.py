@@ -32,6 +32,11 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
+def make_whiteout(path: str | Path) -> None:
+    """Say at a path of an overlay layer that the path is removed; a user needs Linux 5.8 for it."""
+    os.mknod(path, stat.S_IFCHR, os.makedev(0, 0))
+
+
 def is_opaque(folder: str) -> bool:
     """Return whether a folder of an overlay layer hides the folders below.
 

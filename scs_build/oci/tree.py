@@ -133,6 +133,24 @@ def changes(upper: Path, lower: MergedTree) -> Iterator[Change]:
     yield from _folder(os.fspath(upper), "", lower)
 
 
+def same_path(host: str, status: os.stat_result, other: str, below: os.stat_result) -> bool:
+    """Return whether two paths are equal in all that a layer holds: times are no part of it."""
+    if not same_facts(status, below) or _link(host, status) != _link(other, below):
+        return False
+    if not stat.S_ISREG(status.st_mode):
+        return True
+    return (
+        status.st_size == below.st_size
+        and capability(host) == capability(other)
+        and sha256_file(Path(host)) == sha256_file(Path(other))
+    )
+
+
+def same_facts(one: os.stat_result, other: os.stat_result) -> bool:
+    """Return whether two paths are equal in type, mode and owner."""
+    return (one.st_mode, one.st_uid, one.st_gid) == (other.st_mode, other.st_uid, other.st_gid)
+
+
 def index(root: Path | MergedTree) -> dict[str, Member]:
     """Return every path of a folder or a merged tree, content hashed; hard links are plain files.
 
@@ -155,6 +173,11 @@ def index(root: Path | MergedTree) -> dict[str, Member]:
             path, kind, mode, status.st_uid, status.st_gid, size, sha256, _link(host, status)
         )
     return found
+
+
+def removals(layer: Path) -> list[str]:
+    """Return the paths that a layer says are removed, sorted."""
+    return sorted(p.relative_to(layer).as_posix() for p in layer.rglob("*") if is_whiteout(p.lstat()))
 
 
 def _link(host: str, status: os.stat_result) -> str:
@@ -186,7 +209,7 @@ def _present(
     below = lower.at(path)
     if below is None:
         yield Change(path, "added")
-    elif not _equal(host, status, *below):
+    elif not same_path(host, status, *below):
         yield Change(path, "changed")
     if stat.S_ISDIR(status.st_mode):
         yield from _folder(host, path, lower, opaque)
@@ -198,19 +221,3 @@ def _removed(path: str, lower: MergedTree) -> Iterator[Change]:
     if lower.at(path) is not None:
         yield Change(path, "removed")
         yield from (Change(gone, "removed") for gone, _, _ in lower.below(path))
-
-
-def _equal(host: str, status: os.stat_result, other: str, below: os.stat_result) -> bool:
-    if _facts(status) != _facts(below) or _link(host, status) != _link(other, below):
-        return False
-    if not stat.S_ISREG(status.st_mode):
-        return True
-    return (
-        status.st_size == below.st_size
-        and capability(host) == capability(other)
-        and sha256_file(Path(host)) == sha256_file(Path(other))
-    )
-
-
-def _facts(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mode, status.st_uid, status.st_gid

@@ -21,10 +21,10 @@ from scs_build.inside import resolve
 from scs_build.oci.entry import Layer
 from scs_build.oci.order import WHITEOUT
 from scs_build.oci.overlay import read_link
+from scs_build.oci.reader import PIECE, Readable
 from scs_build.store.store import Store
 
 OPAQUE = WHITEOUT + WHITEOUT + ".opq"
-PIECE = 1 << 20
 _XATTR = "SCHILY.xattr."
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -41,7 +41,7 @@ def unpack_layer(blob: Path, into: Path) -> None:
     Raises `VerificationError` for a broken archive and for names that lead out of the folder.
     """
     into.mkdir(parents=True, exist_ok=True)
-    unpacker = _Unpacker(into)
+    unpacker = Unpacker(into)
     with open_layer(blob) as members:
         for tar, member in members:
             unpacker.add(tar, member)
@@ -146,7 +146,7 @@ class _Inflated:
         return data
 
 
-class _Unpacker:
+class Unpacker:
     """Puts members below `root`; remembers what this layer brought, which its whiteouts do not touch."""
 
     def __init__(self, root: Path) -> None:
@@ -166,7 +166,7 @@ class _Unpacker:
             self._remove_below(f"{parent}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
         else:
             self._make_parents(parent)
-            self._put(tar, member, path)
+            self.put(member, path, tar.extractfile(member) if member.isfile() else None)
             self._made.add(path)
 
     def finish(self) -> None:
@@ -213,7 +213,8 @@ class _Unpacker:
         except OSError:
             return False
 
-    def _put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    def put(self, member: tarfile.TarInfo, path: str, content: Readable | None = None) -> None:
+        """Put a member, with the `content` of a file, at a path whose parents are there and are no links."""
         host = self._host(path)
         if member.isdir():
             if not self._is_folder(path):
@@ -221,7 +222,7 @@ class _Unpacker:
                 os.mkdir(host)  # noqa: PTH102
             self._folders[path] = member.mtime
         elif member.isfile():
-            self._write(tar, member, path)
+            self._write(content, path)
         elif member.islnk():
             self._link(member, path)
             return
@@ -229,17 +230,16 @@ class _Unpacker:
             self._special(member, path)
         self._dress(member, host)
 
-    def _write(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    def _write(self, content: Readable | None, path: str) -> None:
         host = self._host(path)
         try:
             descriptor = os.open(host, _OPEN, 0o600)
         except FileExistsError:
             self._remove(path)
             descriptor = os.open(host, _OPEN, 0o600)
-        source = tar.extractfile(member)
         with os.fdopen(descriptor, "wb", buffering=0) as target:
-            if source is not None and member.size:
-                shutil.copyfileobj(source, target, PIECE)
+            while content is not None and (piece := content.read(PIECE)):
+                target.write(piece)
 
     def _link(self, member: tarfile.TarInfo, path: str) -> None:
         target = self._inside(member.linkname)

@@ -1,4 +1,4 @@
-"""Steps in the native engine: what they see, what they leave, and how they end."""
+"""What only the native engine does: nothing of it outlives its caller, and `doctor` tries it."""
 
 from __future__ import annotations
 
@@ -6,160 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from scs_build.engines.native import NativeEngine
-from scs_build.engines.spec import StepSpec
 from scs_build.engines.tools import ToolsTree
-from scs_build.engines.upper import is_opaque, is_whiteout
-from scs_build.errors import EngineError, StepError
-
-Step = Callable[..., Path]
-
-
-@pytest.fixture
-def lower(tmp_path: Path) -> Path:
-    lower = tmp_path / "lower"
-    (lower / "data/old").mkdir(parents=True)
-    (lower / "data/removed").write_text("x")
-    (lower / "data/old/file").write_text("x")
-    return lower
-
-
-@pytest.fixture
-def step(tools: ToolsTree, lower: Path, tmp_path: Path) -> Step:
-    """Return a function that runs a shell script as a step and returns its layer."""
-
-    def run_step(script: str, engine: NativeEngine | None = None, **options: object) -> Path:
-        into = tmp_path / "into"
-        into.mkdir()
-        argv = ("/bin/sh", "-ec", script)
-        spec = StepSpec(name="step", argv=argv, layers=(*tools.layers, lower), **options)  # type: ignore[arg-type]
-        (engine or NativeEngine(tools)).run(spec, into, tmp_path / "log")
-        return into
-
-    return run_step
-
-
-def paths(tree: Path) -> set[str]:
-    return {str(path.relative_to(tree)) for path in tree.rglob("*")}
-
-
-def test_the_result_holds_the_changes_and_nothing_else(step: Step, tmp_path: Path) -> None:
-    (tmp_path / "source").mkdir()
-    into = step(
-        "rm /data/removed; rm -r /data/old; mkdir /data/old; echo new > /data/new; mkdir -p /empty/dir;"
-        "touch /tmp/x /run/x /etc/hosts; chmod 0755 /usr/share; touch /var/gone; rm /var/gone",
-        inputs={"/inputs/deep/source": tmp_path / "source"},
-    )
-    expected = {"data", "data/removed", "data/old", "data/new", "empty", "empty/dir"}
-    # A file made in /etc or /var changes the directory's time only, and times are not part of a layer.
-    assert paths(into) == expected
-    assert is_whiteout((into / "data/removed").lstat())
-    assert is_opaque(into / "data/old")
-    assert (into / "data/new").read_text() == "new\n"
-    assert (into / "data/new").stat().st_mode & 0o777 == 0o644
-
-
-def test_the_next_step_sees_the_result_of_the_one_before(step: Step, tools: ToolsTree, lower: Path) -> None:
-    first = step("rm /data/removed; rm -r /data/old; mkdir /data/old; echo 1 > /data/new")
-    second, log = first.with_name("second"), first.with_name("log2")
-    second.mkdir()
-    script = "cd /data; ls; ls old; cat new"
-    spec = StepSpec(name="next", argv=("/bin/sh", "-c", script), layers=(*tools.layers, lower, first))
-    NativeEngine(tools).run(spec, second, log)
-    assert log.read_text() == "new\nold\n1\n"
-    assert paths(second) == set()
-
-
-def test_a_step_finds_the_same_surroundings_everywhere(
-    step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FROM_THE_CALLER", "1")
-    before = os.umask(0o077)
-    script = "umask; hostname; ulimit -n; ulimit -c; nproc; env | sort"
-    try:
-        step(script, environment={"PATH": "/usr/bin", "A": "b"})
-    finally:
-        os.umask(before)
-    assert (tmp_path / "log").read_text().splitlines() == [
-        "0022", "build", "4096", "0", "1", "A=b", "HOME=/nonexistent", "LC_ALL=C.UTF-8", "OMP_NUM_THREADS=1",
-        "PATH=/usr/bin", "PWD=/", "PYTHON_CPU_COUNT=1", "SOURCE_DATE_EPOCH=1577836800",
-    ]  # fmt: skip
-
-
-def test_a_step_has_a_loopback_and_no_other_network_and_few_processes(step: Step, tmp_path: Path) -> None:
-    step("tail -n +3 /proc/net/dev | cut -d: -f1; ls -d /proc/[0-9]* | wc -l; cat /proc/net/route | wc -l")
-    device, processes, routes = (tmp_path / "log").read_text().split()
-    assert device == "lo"
-    assert int(processes) < 8
-    assert int(routes) <= 1  # the heading
-
-
-def test_inputs_are_readable_and_not_writable(step: Step, tmp_path: Path) -> None:
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source/file").write_text("content\n")
-    with pytest.raises(StepError, match="Read-only file system"):
-        step("cat /source/file; echo x > /source/file", inputs={"/source": tmp_path / "source"})
-    assert (tmp_path / "log").read_text().startswith("content\n")
-
-
-def test_a_failure_tells_the_end_of_the_log_its_place_and_how_to_repeat_it(
-    step: Step, tmp_path: Path
-) -> None:
-    with pytest.raises(StepError) as caught:
-        step("seq 100; exit 3")
-    assert caught.value.reason.startswith("step ended with status 3\n    86\n")
-    assert str(tmp_path / "log") in str(caught.value.solution)
-    assert "seq 100; exit 3" in (tmp_path / "log").read_text().splitlines()[-1]
-    assert not (tmp_path / "into.work").exists()
-
-
-def test_a_command_that_is_not_there_is_the_fault_of_the_step(tools: ToolsTree, tmp_path: Path) -> None:
-    (tmp_path / "into").mkdir()
-    spec = StepSpec(name="step", argv=("/no/such",), layers=tools.layers)
-    with pytest.raises(StepError, match="No such file"):
-        NativeEngine(tools).run(spec, tmp_path / "into", tmp_path / "log")
-
-
-def test_a_layer_that_is_not_there_is_the_fault_of_the_machine(tools: ToolsTree, tmp_path: Path) -> None:
-    (tmp_path / "into").mkdir()
-    spec = StepSpec(name="step", argv=("/bin/true",), layers=(*tools.layers, tmp_path / "missing"))
-    with pytest.raises(EngineError, match="missing"):
-        NativeEngine(tools).run(spec, tmp_path / "into", tmp_path / "log")
-
-
-def test_a_step_that_takes_too_long_is_ended(step: Step) -> None:
-    with pytest.raises(StepError, match=r"did not end within 0\.5 s"):
-        step("sleep 60", timeout=0.5)
-
-
-def test_cancel_ends_what_runs_and_lets_nothing_start(step: Step, tools: ToolsTree, tmp_path: Path) -> None:
-    engine, errors = NativeEngine(tools), []
-
-    def worker() -> None:
-        try:
-            step("echo started; sleep 60", engine)
-        except StepError as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=worker)
-    thread.start()
-    wait_until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text() == "started\n")
-    engine.cancel()
-    thread.join(timeout=20)
-    assert not thread.is_alive()
-    assert "cancelled" in errors[0]
-    (tmp_path / "into").rename(tmp_path / "first")
-    with pytest.raises(StepError, match="cancelled"):
-        step("true", engine)
-
+from tests.integration.daemon import wait_until
 
 CHILD = """
 import sys, threading
@@ -215,14 +70,6 @@ def commands(without: int) -> list[str]:
 
 def sleepers(mark: str) -> list[str]:
     return [command for command in commands(0) if command.startswith("sleep\0") and mark in command]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.02)
-    pytest.fail("it did not come to pass")
 
 
 def test_doctor_finds_nothing_wrong_where_steps_run(tools: ToolsTree, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.cli import checks
-from scs_build.cli.checks import Check
+from scs_build.cli import checks, enginechecks
+from scs_build.cli.enginechecks import Check
 from scs_build.cli.options import Session
 from scs_build.errors import InfrastructureError, RecipeError
 from tests.unit.cli.conftest import Said
@@ -65,10 +65,27 @@ def test_a_check_that_cannot_look_does_not_end_the_others(monkeypatch: pytest.Mo
     assert results[0].mend == "change into a checkout"
 
 
-def test_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nothing_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
+    """A user who is not root on a machine without a daemon."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    (check,) = checks.native_engine(SESSION)
-    assert check.verdict == "missing" and "root" in check.found and "root" in check.mend
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    return Session(store_option=tmp_path / "store")
+
+
+def test_without_any_engine_both_are_told_with_what_to_do(nothing_works: Session) -> None:
+    native, docker = enginechecks.engines(nothing_works)
+    assert native.verdict == docker.verdict == "missing"
+    assert "root" in native.found and "root" in native.mend
+    assert "no Docker daemon answers at tcp://127.0.0.1:1" in docker.found and "DOCKER_HOST" in docker.mend
+
+
+def test_one_engine_is_enough(nothing_works: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    works = Check("docker engine", "ok", "Docker 99")
+    monkeypatch.setattr(enginechecks, "docker_engine", lambda session, tools: works)
+    native, docker = enginechecks.engines(nothing_works)
+    assert (native.verdict, native.found, native.mend) == ("ok", "not needed; lacks root", "")
+    assert docker == works
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(10**9, "missing"), (10**10, "warning"), (10**11, "ok")])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scs_build.engines.mask import is_engine_path
-from scs_build.engines.spec import OPAQUE
-from scs_build.engines.upper import clean, find
+from scs_build.engines.upper import clean
 from scs_build.errors import EngineError
+from scs_build.oci.overlay import is_whiteout, make_whiteout
 
 
 def make(root: Path, *paths: str) -> Path:
@@ -52,16 +52,30 @@ def test_mount_points_go_unless_the_layers_have_them_or_the_step_used_them(tmp_p
     assert paths(upper) == {"there", "used", "used/file"}
 
 
-def test_notes_of_overlayfs_go_and_the_opaque_mark_stays(tmp_path: Path) -> None:
-    lower, upper = make(tmp_path / "low", "d/f"), make(tmp_path / "up", "d/", "e/f")
-    os.setxattr(upper / "d", OPAQUE, b"y")
-    os.setxattr(upper / "e", "user.overlay.impure", b"y")
+def test_what_an_opaque_directory_hides_is_removed_one_by_one(tmp_path: Path) -> None:
+    lower = make(tmp_path / "low", "d/gone", "d/same", "d/deep/gone", "d/deep/new", "etc/hosts", "etc/x")
+    upper = make(tmp_path / "up", "d/same", "d/deep/", "d/deep/new", "e/f", "etc/")
+    for path, name in (("d", "opaque"), ("etc", "opaque"), ("e", "impure"), ("e/f", "origin")):
+        os.setxattr(upper / path, f"user.overlay.{name}", b"y")
+    (upper / "d/deep/new").write_text("changed")
     os.setxattr(upper / "e/f", "user.mine", b"1")
     clean(upper, [lower])
-    assert os.listxattr(upper / "d") == [OPAQUE]
-    assert os.listxattr(upper / "e") == []
-    assert os.listxattr(upper / "e/f") == ["user.mine"]
-    assert find([lower, upper], "d/f") is None
+    assert paths(upper) == {"d", "d/gone", "d/deep", "d/deep/gone", "d/deep/new", "e", "e/f", "etc", "etc/x"}
+    assert {path for path in paths(upper) if is_whiteout((upper / path).lstat())} == {
+        "d/gone", "d/deep/gone", "etc/x",
+    }  # fmt: skip
+    assert [os.listxattr(upper / path) for path in ("d", "e", "e/f")] == [[], [], ["user.mine"]]
+
+
+def test_what_is_no_change_goes(tmp_path: Path) -> None:
+    lower = make(tmp_path / "low", "d/same", "d/mode", "d/content", "l")
+    upper = make(tmp_path / "up", "d/same", "d/mode", "d/content", "l")
+    (upper / "d/mode").chmod(0o600)
+    (upper / "d/content").write_text("D/CONTENT")
+    make_whiteout(upper / "never")
+    make_whiteout(upper / "d/never")
+    clean(upper, [lower])
+    assert paths(upper) == {"d", "d/mode", "d/content"}
 
 
 def test_a_reference_in_place_of_content_is_an_error(tmp_path: Path) -> None:
@@ -69,24 +83,6 @@ def test_a_reference_in_place_of_content_is_an_error(tmp_path: Path) -> None:
     os.setxattr(upper / "d", "user.overlay.redirect", b"/other")
     with pytest.raises(EngineError, match="redirect"):
         clean(upper, [tmp_path])
-
-
-def test_find_sees_the_topmost_and_goes_down_until_something_hides(tmp_path: Path) -> None:
-    low = make(tmp_path / "low", "a/f", "a/g", "b/f", "c/deep/f")
-    top = make(tmp_path / "top", "a/f", "b", "c/deep/")
-    os.setxattr(top / "c", OPAQUE, b"y")
-    layers = [low, top]
-
-    def inode(path: str) -> int | None:
-        found = find(layers, path)
-        return found.st_ino if found else None
-
-    assert inode("a/f") == (top / "a/f").stat().st_ino
-    assert inode("a/g") == (low / "a/g").stat().st_ino
-    assert inode("b/f") is None
-    assert inode("c/deep/f") is None
-    assert inode("c/deep") == (top / "c/deep").stat().st_ino
-    assert inode("none/at/all") is None
 
 
 @pytest.mark.parametrize(("path", "is_engines"), [

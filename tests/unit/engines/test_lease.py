@@ -1,0 +1,45 @@
+"""Whose a container is, and when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from scs_build.engines import lease
+
+PRINT = "from scs_build.engines.lease import labels; import json; print(json.dumps(labels(60)))"
+
+
+def test_what_belongs_to_us_is_no_orphan() -> None:
+    assert not lease._is_orphan(lease.labels(60), age=5)
+
+
+def test_what_belongs_to_a_process_that_ended_is_one() -> None:
+    made = eval(subprocess.run([sys.executable, "-c", PRINT], check=True, capture_output=True).stdout)
+    assert lease._is_orphan(made, age=5)
+
+
+def test_another_process_with_our_number_is_not_us() -> None:
+    made = lease.labels(60)
+    owner, _, start = made[lease.OWNER].rpartition("@")
+    assert lease._is_orphan({**made, lease.OWNER: f"{owner}@{int(start) - 1}"}, age=5)
+
+
+@pytest.mark.parametrize("age", [60, 60 + lease.MARGIN + 1])
+def test_what_belongs_elsewhere_is_judged_by_its_age_alone(age: float) -> None:
+    made = {**lease.labels(60), lease.OWNER: "another-boot 4026531836 1@1"}
+    assert lease._is_orphan(made, age) is (age > 60 + lease.MARGIN)
+
+
+@pytest.mark.parametrize("made", [{}, {lease.OWNER: "nonsense", lease.SECONDS: "soon"}])
+def test_labels_that_are_not_ours_say_nothing(made: dict[str, str]) -> None:
+    assert not lease._is_orphan(made, age=10**9)
+
+
+@pytest.mark.parametrize("text", [
+    "2026-11-24T07:00:00.123456789Z", "2026-11-24T07:00:00Z", "2026-11-24T09:00:00.1+02:00",
+])  # fmt: skip
+def test_times_of_daemons(text: str) -> None:
+    assert lease._time(text) == 1795503600
