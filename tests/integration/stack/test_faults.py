@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +114,39 @@ def test_a_service_can_write_only_where_its_file_says(run_small: RunSmall) -> No
     assert facts["ended"].keys() == {"last"}
 
 
+SLOW = """\
+import os, signal, time
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(SECONDS)
+    os.write(1, b"ended in its own time")
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+os.write(1, b"up, ")
+time.sleep(600)"""
+
+
+def test_after_an_interrupt_each_service_gets_the_time_to_end(run_small: RunSmall, tmp_path: Path) -> None:
+    never = f"healthcheck: {{test: [CMD, {PYTHON}, -c, raise SystemExit(1)]}}\n    stop_grace_period: 60s"
+    first = service("first", SLOW.replace("SECONDS", "0"))
+    after = service(
+        "after",
+        SLOW.replace("SECONDS", "5"),
+        f"depends_on: {{first: {{condition: service_started}}}}\n    {never}",
+    )
+    logs = [tmp_path / "logs/first.log", tmp_path / "logs/after.log"]
+
+    def interrupt() -> None:
+        while not all(log.is_file() and log.read_text() == "up, " for log in logs):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_small(f"{first}\n\n{after}")
+    assert [log.read_text() for log in logs] == ["up, ended in its own time"] * 2
+
+
 @pytest.fixture
 def proving(store: Store, images: object, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`scs-build prove`, interrupted once its services are there."""
@@ -152,4 +186,5 @@ def test_an_interrupt_ends_the_services_first(proving: subprocess.Popen[bytes], 
     os.kill(proving.pid, signal.SIGINT)
     os.kill(proving.pid, signal.SIGTERM)
     assert proving.wait() == 130
+    assert not (tmp_path / "logs/identity/keystone.log").exists()  # what had not started never did
     assert "Shutdown complete" in (tmp_path / "logs/identity/mariadb.log").read_text()
