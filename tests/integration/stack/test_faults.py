@@ -20,6 +20,8 @@ from tests.integration.conftest import ROOT
 
 RunSmall = Callable[[str], StackRun]
 PYTHON = "/usr/bin/python3"
+QUICK = "start_period: 60s, start_interval: 10ms"
+TMP = "tmpfs: ['/tmp:mode=1777']"
 INNER = "\0".join((sys.executable, "-m", "scs_build.stack.inside")).encode()
 
 
@@ -63,9 +65,9 @@ def test_a_service_that_never_gets_healthy_fails_the_run(run_small: RunSmall) ->
 def test_a_service_that_does_not_end_is_killed_and_that_fails_the_run(run_small: RunSmall) -> None:
     # It is told to end only once it ignores that: the healthcheck sees the file.
     code = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nopen('/tmp/deaf', 'w')\ntime.sleep(600)"
-    check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/deaf')\"], start_interval: 10ms}}"
+    check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/deaf')\"], {QUICK}}}"
     with pytest.raises(CheckFailed, match="deaf did not end"):
-        run_small(service("deaf", code, f"{check}\n    tmpfs: [/tmp]\n    stop_grace_period: 100ms"))
+        run_small(service("deaf", code, f"{check}\n    {TMP}\n    stop_grace_period: 100ms"))
 
 
 def test_a_step_has_to_end_also_when_it_was_healthy_before(run_small: RunSmall, tmp_path: Path) -> None:
@@ -76,10 +78,10 @@ def test_a_step_has_to_end_also_when_it_was_healthy_before(run_small: RunSmall, 
         "time.sleep(1)\n"
         "raise SystemExit(3)"
     )
-    check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/asked', 'w')\"], start_interval: 10ms}}"
+    check = f"healthcheck: {{test: [CMD, {PYTHON}, -c, \"open('/tmp/asked', 'w')\"], {QUICK}}}"
     with pytest.raises(CheckFailed, match="step ended with status 3"):
         run_small(
-            service("step", code, f"{check}\n    tmpfs: [/tmp]")
+            service("step", code, f"{check}\n    {TMP}")
             + "\n\n"
             + service("last", "pass", "depends_on: {step: {condition: service_completed_successfully}}")
         )
@@ -102,7 +104,7 @@ def test_a_service_can_write_only_where_its_file_says(run_small: RunSmall) -> No
         "assert facts['NoNewPrivs'].strip() == '1' and os.getuid() and os.getgid(), facts"
     )
     facts = run_small(
-        service("probe", code, "tmpfs: [/tmp]")
+        service("probe", code, TMP)
         + "\n\n"
         + service("after", "pass", "depends_on: {probe: {condition: service_completed_successfully}}")
         + "\n\n"
