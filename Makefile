@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.up-to-date
 # What tests need beside: gcc makes the programs that break the rules about machine code, libfaketime is for
-# the user who builds a year later.
-TEST_PACKAGES := gcc libc6-dev libfaketime
+# the user who builds a year later, gpg and openssl sign archives and certificates.
+TEST_PACKAGES := gcc libc6-dev libfaketime gpg gpg-agent openssl
 # Zuul is heavy and only looked at: it never shares an environment with what builds.
 ZUUL_VENV := .venv-zuul
 ZUUL_BIN := $(ZUUL_VENV)/bin

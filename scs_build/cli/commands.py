@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "pull": Entry("pull", "Fetch the images of a manifest from a registry, by digest."),
     "load": Entry("load", "Put images into the Docker daemon."),
     "prove": Entry("prove", "Start the stack and use it as a client would."),
+    "render": Entry("render", "Write a stack for the ordinary Compose tool."),
     "zuul": Entry("zuul", "Look after the jobs of Zuul, and build inside them."),
     "schema": Entry("schema", "Print the JSON schema of a file that people write."),
     "store": Entry("store", "Look after the store of fetched and built content."),

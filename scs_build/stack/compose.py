@@ -1,7 +1,8 @@
 """The subset of the Compose format that describes a stack; the ordinary Compose tool reads the same file.
 
-Everything that is not here is an error, so that a file never means less to us than it says. What a
-container could get wrong is not left open: root is read-only, all capabilities are dropped.
+Everything that is not here is an error, so that a file never means less to us than it says; what is left
+out means what it means there. What a container could get wrong is not left open: root is read-only, all
+capabilities are dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ VARIABLE_USE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _DURATION = re.compile(r"(?:(\d{1,4})m)?(?:(\d{1,6})s)?(?:(\d{1,6})ms)?")
 _IMAGE = re.compile(rf"({NAME.strip('^$')}):\$\{{SERIES\}}")
 _USER = r"^[1-9][0-9]{0,8}(:[1-9][0-9]{0,8})?$"
+_SECRET = r"^\./secrets/[a-z0-9.+-]+$"
 _PORT = r"^127\.0\.0\.1:[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$"
 
 
@@ -39,7 +41,17 @@ def seconds_of(duration: str) -> float:
     return minutes * 60 + seconds + thousandths / 1000
 
 
+def variable_of(secret: str) -> str:
+    """Return the variable that stands for a secret in a file: that of `admin-password` is ADMIN_PASSWORD."""
+    return re.sub(r"[^a-z0-9]", "_", secret).upper()
+
+
 def _duration(text: str) -> str:
+    seconds_of(text)
+    return text
+
+
+def _span(text: str) -> str:
     if not seconds_of(text):
         raise ValueError("a duration must be longer than nothing")
     return text
@@ -59,8 +71,9 @@ def _image(text: str) -> str:
 
 def _tmpfs(text: str) -> str:
     path, _, option = text.partition(":")
-    if not re.fullmatch(r"(/[^/:,]+)+", path) or not re.fullmatch(r"(mode=[01]?[0-7]{3})?", option):
-        raise ValueError(f"`{text}` is not a path, or a path with a mode such as /run/x:mode=1777")
+    # Without a mode, Docker takes that of the image's folder there, and its owner is root all the same.
+    if not re.fullmatch(r"(/[^/:,]+)+", path) or not re.fullmatch(r"mode=[01]?[0-7]{3}", option):
+        raise ValueError(f"`{text}` is not a path with a mode such as /run/x:mode=1777")
     return text
 
 
@@ -78,6 +91,7 @@ def _volume(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_text)]
 Duration = Annotated[str, AfterValidator(_duration)]
+Span = Annotated[str, AfterValidator(_span)]
 Command = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -90,15 +104,15 @@ class Dependency(Model):
 class Healthcheck(Model):
     """How a service is asked, inside its container, whether it works.
 
-    Until it first does, it is asked every `start_interval`; failures count only after `start_period`.
+    In its `start_period`, until it first does, it is asked every `start_interval`, and failures do not count.
     """
 
     test: Annotated[tuple[Text, ...], Field(min_length=2)]
-    interval: Duration = "5s"
-    timeout: Duration = "30s"
+    interval: Span = "30s"
+    timeout: Span = "30s"
     retries: int = Field(3, ge=1, le=1000)
-    start_period: Duration = "60s"
-    start_interval: Duration = "200ms"
+    start_period: Duration = "0s"
+    start_interval: Span = "5s"
 
     @model_validator(mode="after")
     def _form(self) -> Healthcheck:
@@ -134,9 +148,12 @@ class Volume(Model):
 
 
 class Secret(Model):
-    """A secret: generated for each run here, taken from that environment variable by the ordinary tool."""
+    """A secret: generated for each run here, read from that file by the ordinary tool.
 
-    environment: Variable
+    (It can read environment variables too, but not where a root file system is read-only.)
+    """
+
+    file: Annotated[str, StringConstraints(pattern=_SECRET)]
 
 
 class Compose(Model):
@@ -170,4 +187,4 @@ def mounts_of(service: Service) -> tuple[Mount, ...]:
 def tmpfs_of(service: Service) -> dict[str, int]:
     """Return the paths of a service that are empty at its start, each with its mode."""
     parts = (text.partition(":mode=") for text in service.tmpfs)
-    return {path: int(mode or "1777", 8) for path, _, mode in parts}
+    return {path: int(mode, 8) for path, _, mode in parts}

@@ -38,8 +38,9 @@ class Health:
 
     def _watch(self, on_healthy: Callable[[], None], on_unhealthy: Callable[[str], None]) -> None:
         check = self._check
-        started = time.monotonic() + seconds_of(check.start_period)
-        pause, failures, healthy = seconds_of(check.start_interval), 0, False
+        interval, period = seconds_of(check.interval), seconds_of(check.start_period)
+        started = time.monotonic() + period
+        pause, failures, healthy = seconds_of(check.start_interval) if period else interval, 0, False
         while not self._stop.wait(pause):
             argv = self._argv()
             if argv is None:
@@ -50,11 +51,11 @@ class Health:
             if problem is None:
                 failures = 0
                 if not healthy:
-                    healthy, pause = True, seconds_of(check.interval)
+                    healthy, pause = True, interval
                     on_healthy()
                 continue
             if healthy or time.monotonic() > started:
-                pause = seconds_of(check.interval)
+                pause = interval
                 failures += 1
             if failures >= check.retries:
                 on_unhealthy(problem)

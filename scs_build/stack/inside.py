@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 from scs_build.build.runnable import RunnableImage
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
+from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.launch import Workplace
 from scs_build.stack.reader import read_compose
 from scs_build.stack.supervisor import Supervisor
@@ -112,21 +112,19 @@ def _import_early(proof: str | None) -> Callable[[], None]:
 
 def main(argv: list[str]) -> int:
     """Run a job file; the exit status is 0 unless this program itself fails."""
-    # The outer process, not the terminal, says when to end: and then as an interrupt would.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     lock = threading.Lock()
 
     def tell(event: Mapping[str, object]) -> None:
         with lock:
             os.write(1, json.dumps(event).encode() + b"\n")
 
-    try:
-        tell({"result": run_job(Job.read(Path(argv[0])), tell)})
-    except ScsBuildError as error:
-        tell({"error": {**error.to_json(), "where": None, "reason": _placed(error)}})
-    except KeyboardInterrupt:
-        tell({"error": {"error": "KeyboardInterrupt"}})
+    with one_interrupt():  # the outer process repeats SIGTERM until we end
+        try:
+            tell({"result": run_job(Job.read(Path(argv[0])), tell)})
+        except ScsBuildError as error:
+            tell({"error": {**error.to_json(), "where": None, "reason": _placed(error)}})
+        except KeyboardInterrupt:
+            tell({"error": {"error": "KeyboardInterrupt"}})
     return 0
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import Sandbox
-from scs_build.stack.compose import Compose, Mount, Service, interpolate, mounts_of, tmpfs_of
+from scs_build.stack.compose import Compose, Mount, Service, interpolate, mounts_of, tmpfs_of, variable_of
 from scs_build.stack.reader import SERIES
-from scs_build.stack.templates import TEMPLATE, generate_secret, render
+from scs_build.stack.templates import generate_secret, rendered
 
 SECRETS = "/run/secrets"
 
@@ -23,6 +23,11 @@ class Launch:
     sandbox: Sandbox
     environment: dict[str, str]
     test: tuple[str, ...]
+
+
+def variables_of(secrets: Mapping[str, str], series: str) -> dict[str, str]:
+    """Return what the variables of a Compose file stand for; `secrets` maps their names to their values."""
+    return {**{variable_of(name): value for name, value in secrets.items()}, SERIES: series}
 
 
 class Workplace:
@@ -39,8 +44,7 @@ class Workplace:
         self._folder = folder
         self._values = values
         self.secrets = {name: generate_secret() for name in compose.secrets}
-        by_variable = {entry.environment: self.secrets[name] for name, entry in compose.secrets.items()}
-        self.variables = {**by_variable, SERIES: series}
+        self.variables = variables_of(self.secrets, series)
         self._hosts = folder / "hosts"
         names = " ".join(("localhost", *compose.services))
         self._hosts.write_text(f"127.0.0.1 {names}\n::1 localhost\n")
@@ -93,14 +97,12 @@ class Workplace:
 
     def _configure(self, source: Path, target: Path, owner: tuple[int, int]) -> None:
         """Render a file, or every file of a folder, so that its service can read it and nobody else."""
-        if not source.is_dir():
-            _private(target, render(source, self._values, self.secrets), owner)
-            return
-        target.mkdir()
-        os.chown(target, *owner)
-        for path in sorted(source.iterdir()):
-            plain = path.with_name(path.name.removesuffix(TEMPLATE))
-            self._configure(plain, target / plain.name, owner)
+        for relative, content in rendered(source, self._values, self.secrets):
+            place = target / relative
+            for folder in reversed([path for path in place.parents if path.is_relative_to(target)]):
+                folder.mkdir(exist_ok=True)
+                os.chown(folder, *owner)
+            _private(place, content, owner)
 
 
 def _private(path: Path, content: bytes, owner: tuple[int, int]) -> Path:

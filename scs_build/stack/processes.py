@@ -20,6 +20,9 @@ from scs_build.run import run
 STATUSES = range(-64, 256)
 POLL_SECONDS = 0.01
 REPEAT_SECONDS = 2.0
+# Of two signals in a row the kernel may give both to another thread than the main one, which alone acts on
+# them and which a lock does not wake: so it looks up now and then.
+LOOK_SECONDS = 0.5
 # What is between us and the first process of the sandbox: the supervisor's two processes and bubblewrap.
 ABOVE_INIT = 3
 # The number of the command in the sandbox, where bubblewrap itself has the first.
@@ -55,12 +58,14 @@ class SandboxProcess:
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Return the status of the command, None when it has not ended within `timeout` seconds."""
-        try:
-            return self._ended.result(timeout)
-        except NotYet:
-            if self._ended.done():
-                raise
-            return None
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._ended.done():
+            left = LOOK_SECONDS if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return None
+            with suppress(NotYet):
+                return self._ended.result(min(left, LOOK_SECONDS))
+        return self._ended.result()
 
     def init(self) -> int | None:
         """Return the first process of the sandbox, which has all its namespaces; None when there is none."""

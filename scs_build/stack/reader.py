@@ -9,7 +9,7 @@ from pathlib import Path
 from scs_build.errors import InputError, UnknownNameError
 from scs_build.recipes.document import Pointer
 from scs_build.recipes.loader import locate, parse, read_bytes
-from scs_build.stack.compose import Compose, Service, mounts_of, used_variables
+from scs_build.stack.compose import Compose, Service, mounts_of, used_variables, variable_of
 
 SERIES = "SERIES"
 
@@ -102,7 +102,7 @@ def _names(compose: Compose, service: Service, here: Pointer) -> Iterator[Found]
 
 
 def _variables(compose: Compose, service: Service, here: Pointer) -> Iterator[Found]:
-    secret = {entry.environment for entry in compose.secrets.values()}
+    secret = set(map(variable_of, compose.secrets))
     texts: list[tuple[Pointer, str, bool]] = [
         *(((*here, "command", i), text, True) for i, text in enumerate(service.command or ())),
         *(((*here, "environment", name), text, False) for name, text in service.environment.items()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +46,19 @@ def render(path: Path, values: Mapping[str, object], secret_values: Mapping[str,
             return path.read_bytes()
         raise InputError("there is no such file, and no template of it", where=Location(str(path)))
     return _rendered(template, {"values": dict(values), "secrets": dict(secret_values)})
+
+
+def rendered(
+    source: Path, values: Mapping[str, object], secret_values: Mapping[str, str]
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files that `source` stands for by their place below it: a file's own is `Path()`."""
+    if not source.is_dir():
+        yield Path(), render(source, values, secret_values)
+        return
+    for path in sorted(source.iterdir()):
+        plain = path.with_name(path.name.removesuffix(TEMPLATE))
+        for relative, content in rendered(plain, values, secret_values):
+            yield plain.name / relative, content
 
 
 def _rendered(template: Path, context: Mapping[str, object]) -> bytes:

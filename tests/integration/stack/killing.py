@@ -24,7 +24,7 @@ from typing import Any
 from scs_build.build.runnable import RunnableImage
 from scs_build.engines.tools import ToolsTree
 from scs_build.progress import Silent
-from scs_build.stack.processes import children, descendants
+from scs_build.stack.processes import descendants
 from scs_build.stack.run import run_stack
 from scs_build.stack.single import Wish, run_image
 from scs_build.store.store import Store
@@ -32,8 +32,10 @@ from tests.integration.conftest import SERIES
 
 PR_SET_CHILD_SUBREAPER = 36
 SPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
-# Within it, from the first fork on, all is up on an idle machine.
-SECONDS = {"run": 0.1, "stack": 1.2}
+# How many processes there are once all is up: health checks come on top.
+ALL = {"run": 5, "stack": 20}
+# Beside the number of processes, chance decides for so many seconds: some steps of a sandbox take 1 ms.
+JITTER = 0.03
 # How long it may take to notice that a part is gone, and then for all to be gone.
 SELF_SECONDS, PATIENCE = 1.0, 60.0
 SLEEPER = ("/usr/bin/python3", "-c", "import time; time.sleep(600)")
@@ -64,19 +66,19 @@ class Job:
         return run_stack(self.compose, SERIES, images, self.tools, self.store, self.logs, Silent())
 
 
-def trial(start: Callable[[], object], chance: random.Random, within: float) -> dict[str, Any]:
+def trial(start: Callable[[], object], chance: random.Random, most: int) -> dict[str, Any]:
     mounts = _mounts()
     pid = _fork(start)
-    while not children(pid):  # before there is one, nothing can be left
+    many = chance.randint(1, most)  # before there is one, nothing can be left
+    while len(list(descendants(pid))) < many and not _has_ended(pid):
         time.sleep(0)
-    moment = chance.uniform(0, within)
-    time.sleep(moment)
+    time.sleep(chance.uniform(0, JITTER))
     below = list(descendants(pid))
     with _held_spaces(below) as spaces:
         # Half of the time it is the process that a person would kill, else any below it.
         victim = chance.choice(below) if below and chance.random() < 0.5 else pid
         facts = {
-            "moment": round(moment, 4),
+            "moment": many,
             "victim": _command(victim),
             "below": len(below),
             "ended": _has_ended(pid),
@@ -172,7 +174,7 @@ def main(what: str, trials: str, seed: str, text: str) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
     job, chance = Job.read(text), random.Random(seed)
     for _ in range(int(trials)):
-        sys.stdout.write(json.dumps(trial(lambda: job.start(what), chance, SECONDS[what])) + "\n")
+        sys.stdout.write(json.dumps(trial(lambda: job.start(what), chance, ALL[what])) + "\n")
         sys.stdout.flush()
 
 

@@ -27,7 +27,7 @@ SERVICE = f"""\
   NAME:
     image: python:${{SERIES}}
     command: {json.dumps(SLEEPER)}
-    healthcheck: {{test: [CMD, {SLEEPER[0]}, -c, pass], start_interval: 10ms}}
+    healthcheck: {{test: [CMD, {SLEEPER[0]}, -c, pass], start_period: 60s, start_interval: 10ms}}
 {SAFE}"""
 
 
@@ -60,4 +60,4 @@ def test_nothing_is_left_after_kill_9(tools: ToolsTree, job: str, what: str) -> 
     assert left == [], f"with SCS_BUILD_SEED={SEED}"
     # What was killed was still at work, and the moments hit sandboxes in all stages of their making.
     assert not any(t["ended"] for t in trials)
-    assert len({t["below"] for t in trials}) > 3
+    assert len({t["below"] for t in trials}) > 2

@@ -7,7 +7,7 @@ services:
     image: store:${SERIES}
     volumes: ["data:/var/lib/store", "./config/store.conf:/etc/store.conf:ro"]
     secrets: [password]
-    tmpfs: [/tmp, "/run/store:mode=0700"]
+    tmpfs: ["/tmp:mode=1777", "/run/store:mode=0700"]
     healthcheck: {test: [CMD, /usr/bin/ask, "--cost=$$5"]}
     read_only: true
     cap_drop: [ALL]
@@ -31,5 +31,5 @@ services:
 volumes:
   data: {}
 secrets:
-  password: {environment: PASSWORD}
+  password: {file: ./secrets/password}
 """

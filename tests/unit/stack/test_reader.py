@@ -62,8 +62,10 @@ def test_stacks_of_this_checkout_are_valid() -> None:
         ("read_only: true", "read_only: false", 9, "read_only"),
         ("cap_drop: [ALL]", "cap_drop: [NET_RAW]", 10, "cap_drop"),
         ("read_only: true", "privileged: true\n    read_only: true", 9, "no field `privileged`"),
-        ('"/run/store:mode=0700"', '"/tmp"', 7, "two things are mounted at /tmp"),
-        ('"/run/store:mode=0700"', '"/run/store:size=1g"', 7, "is not a path"),
+        ('"/run/store:mode=0700"', '"/tmp:mode=0700"', 7, "two things are mounted at /tmp"),
+        (":mode=1777", "", 7, "is not a path with a mode"),
+        ("./secrets/password", "../password", 31, "file"),
+        ('"/run/store:mode=0700"', '"/run/store:size=1g"', 7, "is not a path with a mode"),
         ("name: small", "name: Small", 1, "a name"),
     ],
 )  # fmt: skip
