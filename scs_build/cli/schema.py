@@ -6,7 +6,7 @@ import click
 
 from scs_build.cli.output import print_json
 
-DOCUMENTS = ("recipe", "series", "paths", "site", "hardening")
+DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "layer", "layer-series")
 
 
 @click.command()

@@ -39,7 +39,10 @@ def command(session: Session, image: str) -> None:
         ],
     }
     rows = [_row(step.name, step.key, reasons.get(step.name)) for step in steps]
-    print_result(answer, table(("step", "key", "action", "why"), rows), as_json=session.json)
+    text = table(("step", "key", "action", "why"), rows)
+    if planned.origin:
+        text += f"\n\ntouched by the recipes of: {', '.join(planned.origin)}"
+    print_result(answer, text, as_json=session.json)
 
 
 def _row(name: str, key: str, reasons: list[str] | None) -> tuple[str, str, str, str]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from scs_build.recipes.models import FORMAT, Model, Paths, Recipe, Series
+from scs_build.recipes.models import FORMAT, LayerHead, Model, Paths, Recipe, Series, SeriesAddition
 from scs_build.recipes.policy import Hardening
 from scs_build.recipes.site import Site
 
 DOCUMENTS: dict[str, type[Model]] = {
-    "recipe": Recipe, "series": Series, "paths": Paths, "site": Site, "hardening": Hardening,
-}  # fmt: skip
+    "recipe": Recipe,
+    "series": Series,
+    "paths": Paths,
+    "site": Site,
+    "hardening": Hardening,
+    "layer": LayerHead,
+    "layer-series": SeriesAddition,
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return the schema (draft 2020-12) of each document by name: recipe, series, paths, site, hardening."""
+    """Return the schema (draft 2020-12) of each document by name."""
     return {name: _schema(name, model) for name, model in DOCUMENTS.items()}
 
 
