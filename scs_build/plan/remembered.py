@@ -49,7 +49,8 @@ def all_there(store: Store, mark: str) -> list[KnownImage] | None:
     record = store.record(mark)
     if record is None:
         return None
-    images = [KnownImage(*line, tuple(origin)) for *line, origin in record["images"]]
+    lines = record["images"]
+    images = [KnownImage(name, kind, key, tuple(origin)) for name, kind, key, origin in lines]
     return images if all(result_of_key(store, image.key) is not None for image in images) else None
 
 
