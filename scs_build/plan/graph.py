@@ -18,6 +18,7 @@ from scs_build.plan.step import Step, artefact_facts
 from scs_build.recipes.catalogue import Catalogue, Component
 from scs_build.recipes.layer import Layer
 from scs_build.recipes.models import Paths, Series, User
+from scs_build.recipes.patches.patch import Patch, check_patches, patches_of
 
 # Programs of the tools tree that isolate or move, and never shape a byte of a result.
 NOT_SHAPING = ("bubblewrap",)
@@ -44,6 +45,7 @@ class Graph:
         self.toolchain = cache(self._toolchain)
         self.content = cache(self._content)
         self.image = cache(self._image)
+        self.patches = cache(self._patches)
         self.origin = cache(self._origin)
         self.paths = cache(self._paths)
         self.tools = cache(self._tools)
@@ -180,10 +182,31 @@ class Graph:
         )  # fmt: skip
         return replace(step, name=f"toolchain:{name}")
 
+    def _patches(self, name: str) -> tuple[Patch, ...]:
+        """Return the patches of an image's recipe, each for something that it builds or unpacks."""
+        component = self.catalogue.component(name)
+        found = patches_of(component, self.series.name, self.catalogue.series_names)
+        if found:
+            lock = self.lock(name)
+            trees = (a for kind in ("url", "git") for a in lock.of_kind(kind) if a.data.get("unpack"))
+            check_patches(
+                component, found, {a.name: a.version for a in (*lock.of_kind("sdist", "image"), *trees)}
+            )
+        return found
+
+    def patches_for(self, name: str, artefact: Artefact) -> tuple[Patch, ...]:
+        """Return the patches of an image's recipe for one of its artefacts, in the order of applying."""
+        return tuple(patch for patch in self.patches(name) if patch.target == artefact.name)
+
+    def _patch_facts(self, name: str, artefacts: Iterable[Artefact]) -> dict[str, str]:
+        patches = (patch for artefact in artefacts for patch in self.patches_for(name, artefact))
+        return {f"patch:{patch.target}/{patch.name}": patch.sha256 for patch in patches}
+
     def _wheel(self, component: Component, sdist: Artefact) -> Step:
         build = tuple(a for a in self.lock(component.name).of_kind("wheel", "build"))
         facts = {
             **artefact_facts((sdist,)),
+            **self._patch_facts(component.name, (sdist,)),
             **artefact_facts(build),
             **self.tool_facts("uv"),
             "python": self.series.python.version,
@@ -241,6 +264,7 @@ class Graph:
         artefacts = (*lock.of_kind("url"), *lock.of_kind("git"))
         if artefacts:
             facts |= {**artefact_facts(artefacts), "paths": self._paths_fact(component)}
+            facts |= self._patch_facts(component.name, artefacts)
         return self._step("files", component, facts, artefacts=artefacts)
 
     def _owners(self, component: Component) -> dict[str, str]:
@@ -255,6 +279,7 @@ class Graph:
     def _content(self, name: str) -> tuple[Step, ...]:
         """The steps that make the content layers which an image adds to its parent's."""
         component = self.catalogue.component(name)
+        self.patches(name)  # one that nothing takes is an error, not silence
         steps = []
         if self.lock(name).of_kind("deb", "image"):
             steps.append(self._packages(component))
