@@ -14,8 +14,8 @@ DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "layer", "layer-s
 def command(document: str) -> None:
     """Print the JSON schema of a file that people write.
 
-    DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, the hardening policy,
-    or of a layer its head (`layer`) and what it says of a series (`layer-series`).
+    DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, the hardening
+    policy, or of a layer its head (`layer`) and what it says of a series (`layer-series`).
     """
     from scs_build.recipes.schema import schemas
 

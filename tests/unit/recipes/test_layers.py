@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.errors import FormatError, RecipeError
+from scs_build.errors import FormatError, PolicyError, RecipeError
 from scs_build.recipes.catalogue import Catalogue
 from tests.unit.recipes.test_catalogue import CONTAINER, Write, write
 
@@ -122,3 +122,11 @@ def test_policy_of_the_highest_layer_applies(tmp_path: Path) -> None:
         f"{folder}/policy/rules.yaml",
     )
     assert catalogue.file("policy/other.yaml") == (tmp_path / "policy/other.yaml", "policy/other.yaml")
+
+
+@pytest.mark.usefixtures("write")
+def test_the_hardening_policy_of_a_layer_is_read_and_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "layer", {"layer.yaml": HEAD, "policy/hardening.yaml": "format: 1\nmore: 1\n"})
+    with pytest.raises(PolicyError) as caught:
+        _ = Catalogue.load(tmp_path, (folder,)).hardening
+    assert str(caught.value.where) == f"{folder}/policy/hardening.yaml:2:1"
