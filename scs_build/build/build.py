@@ -36,6 +36,7 @@ class BuiltImage:
     action: str
     seconds: float
     record: Record
+    origin: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -49,6 +50,7 @@ class BuiltImage:
             "name": self.name,
             "digest": self.digest,
             "key": self.key,
+            "origin": list(self.origin),
             "action": self.action,
             "seconds": round(self.seconds, 3),
             "unpacked_bytes": sum(layer["unpacked"] for layer in layers),
@@ -142,7 +144,8 @@ def _sorted_out(
             failures[image.name] = outcome
         elif isinstance(outcome, dict):
             spent = sum(seconds.get(planned.step.name, 0.0) for planned in _own(image))
-            made.append(BuiltImage(image.name, image.step.key, image.action, spent, outcome))
+            key, origin = image.step.key, image.origin
+            made.append(BuiltImage(image.name, key, image.action, spent, outcome, origin))
     return tuple(made), failures
 
 

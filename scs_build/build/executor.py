@@ -104,7 +104,7 @@ class Executor:
                 raise KeyboardInterrupt
             started = time.monotonic()
             with self._progress.task(step.name.replace(":", " ")):
-                record = RUNNERS[step.kind](self._shop, step)
+                record = RUNNERS[step.kind](self._shop.at(step), step)
             self.seconds[step.name] = time.monotonic() - started
         return record
 

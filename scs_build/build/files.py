@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from scs_build.build.patched import patched_tree
 from scs_build.build.records import Record, layer_record
 from scs_build.build.workshop import Workshop
 from scs_build.errors import Location, RecipeError
@@ -17,21 +18,25 @@ from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
 from scs_build.recipes.catalogue import Component
 from scs_build.recipes.models import User
+from scs_build.recipes.patches.patch import Patch
 
 
 def run_files(shop: Workshop, step: Step) -> Record:
     """Write the layer of the recipe's own files."""
-    entries = recipe_entries(shop.graph, shop.component(step))
+    component = shop.component(step)
+    entries = recipe_entries(shop.graph, component)
     with shop.store.scratch("inputs") as folder:
         for artefact in step.artefacts:
-            entries += _input(shop, artefact, folder)
+            patches = shop.graph.patches_for(component.name, artefact)
+            entries += _input(shop, artefact, patches, folder)
         return layer_record(write_layer(shop.store, entries, shop.jobs))
 
 
-def _input(shop: Workshop, artefact: Artefact, folder: Path) -> Iterator[Entry]:
+def _input(shop: Workshop, artefact: Artefact, patches: tuple[Patch, ...], folder: Path) -> Iterator[Entry]:
     """Lay an input into the image; the content of its files is put into `folder`."""
     blob, unpacked = shop.store.blob(artefact.sha256), artefact.data.get("unpack")
-    for path, member in placed(artefact, TREES[artefact.kind].unpack(artefact, blob, folder)):
+    members = placed(artefact, TREES[artefact.kind].unpack(artefact, blob, folder))
+    for path, member in patched_tree(artefact, members, patches, folder):
         if not (unpacked and shop.dropped.first(path) is not None):
             content = folder / member.sha256 if member.type == "file" else b""
             yield Entry(path, member.type, member.mode, content=content, link=member.link)

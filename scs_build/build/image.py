@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scs_build.build.records import Record, layer_of, make_record
 from scs_build.build.workshop import Workshop
 from scs_build.oci.image import HealthCheck, ImageConfig, write_image
 from scs_build.plan.step import Step
 from scs_build.recipes.catalogue import Component
+from scs_build.recipes.layer import Layer
 from scs_build.recipes.models import Recipe, Service
 
+VENDOR = "Sovereign Cloud Stack"
+LAYERS = "community.scs.layers"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -55,7 +60,7 @@ def configuration(shop: Workshop, component: Component) -> ImageConfig:
         cmd=main.command if main else (),
         exposed_ports=tuple(sorted({port for s in recipe.services.values() for port in s.ports})),
         volumes=tuple(sorted({volume for s in recipe.services.values() for volume in s.volumes})),
-        labels=labels(graph.series.name, component.name, recipe),
+        labels=labels(graph.series.name, component.name, recipe, graph.origin(component.name)),
         stop_signal="SIGTERM",
         health=HealthCheck(main.health.command) if main and main.health and main.health.command else None,
     )
@@ -67,12 +72,17 @@ def main_service(component: Component) -> Service | None:
     return services.get(component.name) or (next(iter(services.values())) if len(services) == 1 else None)
 
 
-def labels(series: str, name: str, recipe: Recipe) -> dict[str, str]:
-    """Return the labels of the OCI image specification that do not depend on when or where."""
+def labels(series: str, name: str, recipe: Recipe, origin: Sequence[Layer] = ()) -> dict[str, str]:
+    """Return the labels of the OCI image specification that do not depend on when or where.
+
+    For an image that layers touch, the owner of the highest answers, and a label names them all.
+    """
+    touched = {LAYERS: ",".join(layer.name for layer in origin)} if origin else {}
     prefix = "org.opencontainers.image"
     return {
         f"{prefix}.title": name,
         f"{prefix}.description": recipe.description,
         f"{prefix}.version": series,
-        f"{prefix}.vendor": "Sovereign Cloud Stack",
+        f"{prefix}.vendor": origin[-1].vendor if origin else VENDOR,
+        **touched,
     }

@@ -10,7 +10,7 @@ from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.python.check import by_name
 from scs_build.inputs.python.closure import unmet
 from scs_build.inputs.python.environment import environment
-from scs_build.locks.files import lock_path
+from scs_build.locks.layered import lock_of
 from scs_build.plan.step import Step
 
 
@@ -25,6 +25,6 @@ def refuse_unmet(shop: Workshop, step: Step, wheels: Iterable[Artefact]) -> None
     if found:
         raise LockError(
             "\n".join(found),
-            where=Location(str(lock_path(component.folder, graph.series.name))),
+            where=Location(str(lock_of(component, graph.series.name))),
             solution=f"name it in python.requirements of the recipe, then `scs-build lock {component.name}`",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Workshop:
     jobs: int
     progress: Progress
     records: Mapping[str, Record]
+    own_paths: Paths | None = None
 
     def component(self, step: Step) -> Component:
         """Return the component that a step works for."""
@@ -54,7 +55,14 @@ class Workshop:
     @cached_property
     def paths(self) -> Paths:
         """The table of generated and dropped paths."""
-        return self.graph.catalogue.paths
+        return self.own_paths or self.graph.catalogue.paths
+
+    def at(self, step: Step) -> Workshop:
+        """Return the workshop for a step: with the paths of the layers that touch its image."""
+        paths = self.graph.paths(step.subject)
+        if paths is self.paths:
+            return self
+        return replace(self, own_paths=paths, make_engine=lambda _: self.engine)
 
     @cached_property
     def dropped(self) -> Matcher:

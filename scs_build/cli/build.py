@@ -18,7 +18,7 @@ from scs_build.cli.common import (
     output_option,
 )
 from scs_build.cli.options import Session, session_options
-from scs_build.cli.output import print_result, seconds, size, table
+from scs_build.cli.output import marked, print_result, seconds, size, table
 
 if TYPE_CHECKING:
     from scs_build.build.build import BuildResult
@@ -80,7 +80,8 @@ def result_text(result: BuildResult, output: Path) -> str:
         packed = sum(layer["bytes"] for layer in line["layers"])
         spent = seconds(image.seconds) if image.action == "build" else "-"
         done = "built" if image.action == "build" else "there"
-        rows.append((image.name, done, spent, size(line["unpacked_bytes"]), size(packed), image.digest))
+        name = marked(image.name, image.origin)
+        rows.append((name, done, spent, size(line["unpacked_bytes"]), size(packed), image.digest))
     made = table(("image", "", "time", "unpacked", "packed", "digest"), rows, right=(2, 3, 4))
     built = sum(image.action == "build" for image in result.images)
     end = f"{built} built, {len(result.images) - built} there already, in {seconds(result.seconds)}"

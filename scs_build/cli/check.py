@@ -94,8 +94,13 @@ def _known(
 def _mark(session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path) -> str:
     from scs_build.evidence.remembered import mark_of
 
-    asked = {"series": session.series, "platform": session.platform, "engine": session.engine}
-    return mark_of(session.root, {**asked, "images": images, "only": only, "output": str(output)})
+    asked: dict[str, object] = {
+        "series": session.series,
+        "platform": session.platform,
+        "engine": session.engine,
+    }
+    asked |= {"images": images, "only": only, "output": str(output)}
+    return mark_of(session.root, asked, session.layers)
 
 
 def look(

@@ -51,7 +51,8 @@ def python(session: Session) -> Iterable[Check]:  # noqa: ARG001
 def recipes(session: Session) -> Iterable[Check]:
     """Check that recipes are found and can be read."""
     images = session.catalogue.components
-    yield Check("recipes", "ok", f"{len(images)} in {session.root}")
+    layers = [f"{layer.name} in {layer.folder}" for layer in session.catalogue.layers]
+    yield Check("recipes", "ok", ", with ".join((f"{len(images)} in {session.root}", *layers)))
 
 
 def apt(session: Session) -> Iterable[Check]:  # noqa: ARG001

@@ -61,11 +61,11 @@ def _text(outcomes: dict[str, Outcome]) -> str:
 
 def _unused(session: Session) -> list[str]:
     """Return the entries of the policy that no image of any series needs, if all images are there to tell."""
-    from scs_build.evidence.licence_policy import load_policy
+    from scs_build.evidence.licence_policy import policy_of
     from scs_build.evidence.licences import entries_unused, entries_used
 
     used: set[Any] = set()
-    policy = load_policy(session.root)
+    policy = policy_of(session.catalogue)
     for series in session.catalogue.series_names:
         other = session.of_series(series)
         for name in names_of(other, ()):

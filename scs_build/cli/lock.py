@@ -28,8 +28,9 @@ def command(
 ) -> None:
     """Resolve the versions of images and write their lock files.
 
-    Versions that are locked stay where they still fit; a lock that fits its recipe is not touched. Without
-    IMAGE: every image of the series.
+    Versions that are locked stay where they still fit; a lock that fits its recipe is not touched. With
+    --recipes, locks are written into the highest layer and never into ours. Without IMAGE: every image of the
+    series.
     """
     if check and (upgrade or packages):
         raise click.UsageError("--check changes nothing: it cannot go with --upgrade or --upgrade-package.")
@@ -54,7 +55,7 @@ def make_locks(
             upgrade_packages=packages, store=session.store,
             work=session.store.root / "indices" / session.series, progress=session.progress,
         )  # fmt: skip
-    rebuilds = rebuilt(session, {change.image for change in changes if change.content})
+    rebuilds = rebuilt(session, {change.image for change in changes if change.content or not change})
     lines = [line for change in changes for line in change_lines(change)]
     lines += [f"\nthis rebuilds: {', '.join(rebuilds) or 'nothing'}"] if lines else ["nothing changed"]
     answer = {"changes": [change.to_json() for change in changes], "rebuilds": rebuilds}
@@ -75,6 +76,8 @@ def rebuilt(session: Session, locks: set[str]) -> list[str]:
 
 def change_lines(change: LockChange) -> list[str]:
     """Return what changed for one image as lines for a person."""
+    if not change:
+        return [change.image, "  = fits as it is, and lies in the layer now"]
     return [
         change.image,
         *(f"  + {name} {version}" for name, version in change.added),

@@ -54,6 +54,7 @@ class Session:
     root_option: Path | None = None
     store_option: Path | None = None
     site_option: Path | None = None
+    recipes_option: tuple[Path, ...] = ()
 
     @cached_property
     def root(self) -> Path:
@@ -65,7 +66,17 @@ class Session:
         """All recipes under the root."""
         from scs_build.recipes.catalogue import Catalogue
 
-        return Catalogue.load(self.root)
+        return Catalogue.load(self.root, self.layers)
+
+    @cached_property
+    def layers(self) -> tuple[Path, ...]:
+        """The folders of recipes over ours, lowest first: those of the call, else those of the site file."""
+        from scs_build.recipes.site_file import site_file
+
+        # Reading it takes longer than a plan with nothing to do: only where there is one.
+        if self.recipes_option or not (self.site_option or site_file()):
+            return self.recipes_option
+        return tuple(map(Path, self.site.recipes))
 
     @cached_property
     def store(self) -> Store:
@@ -111,6 +122,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Function], Function]:
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True)
+_EXISTING_FOLDER_AS_NAMED = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -126,7 +138,10 @@ def complete_image(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def _complete(ctx: click.Context, pattern: str, incomplete: str) -> list[CompletionItem]:
     root = ctx.params.get("root_option") or find_root(Path.cwd())
-    names = sorted(path.parent.name for path in root.glob(pattern))
+    layers = Session(
+        site_option=ctx.params.get("site_option"), recipes_option=ctx.params.get("recipes_option") or ()
+    ).layers
+    names = sorted({path.parent.name for top in (root, *layers) for path in top.glob(pattern)})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -167,17 +182,22 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--site", "site_option", type=_EXISTING_FILE, envvar="SCS_BUILD_SITE", metavar="FILE",
         help="Site configuration (mirrors, indices); else the user's, else the machine's, else none.",
     ),
+    "recipes": _option(
+        "--recipes", "recipes_option", type=_EXISTING_FOLDER_AS_NAMED, multiple=True,
+        envvar="SCS_BUILD_RECIPES", metavar="DIR",
+        help="Layer of recipes, versions and policy over ours; can be given more than once, lowest first.",
+    ),
     "verbose": _option("-v", "--verbose", is_flag=True, envvar="SCS_BUILD_VERBOSE", help="Say more."),
 }  # fmt: skip
 
 
-ALWAYS = ("json", "root", "store", "site", "verbose")
+ALWAYS = ("json", "root", "store", "site", "recipes", "verbose")
 
 
 def session_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the named common options to a command and hand it a `session` in their place.
 
-    `json`, `root`, `store`, `site` and `verbose` come with every command; to be named: `series`,
+    `json`, `root`, `store`, `site`, `recipes` and `verbose` come with every command; to be named: `series`,
     `platform`, `engine`, `offline`, `jobs`. What is not named has its default in the session.
     """
     chosen = [option for name, option in _OPTIONS.items() if name in (*names, *ALWAYS)]

@@ -49,6 +49,12 @@ def amount(count: int, unit: str) -> str:
     return f"{count} {unit}".strip()
 
 
+def marked(name: str, origin: Iterable[str]) -> str:
+    """Return the name of an image with the layers that touch it: `memcached (acme)`."""
+    layers = ", ".join(origin)
+    return f"{name} ({layers})" if layers else name
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[int] = ()) -> str:
     """Return rows as aligned columns, two spaces apart; the columns in `right` are right-aligned.
 

@@ -8,7 +8,7 @@ import click
 
 from scs_build.cli.common import graph_of, images_argument, names_of
 from scs_build.cli.options import Session, session_options
-from scs_build.cli.output import print_result, table
+from scs_build.cli.output import marked, print_result, table
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(session: Session, images: tuple[str, ...]) -> None:
     """
     from scs_build.plan.remembered import fingerprint
 
-    mark = fingerprint(session.root, session.series, session.platform)
+    mark = fingerprint(session.root, session.series, session.platform, session.layers)
     answer = _nothing_to_do(session, mark, images) or _planned(session, mark, images)
     print_result(answer, plan_text(answer["images"]), as_json=session.json)
 
@@ -49,7 +49,7 @@ def _planned(session: Session, mark: str, images: tuple[str, ...]) -> dict[str, 
     plan = make_plan(graph_of(session), session.store, names_of(session, images))
     complete = len(plan.images) == len(names_of(session, ()))
     if complete and all(image.action == "none" for image in plan.images):
-        known = (KnownImage(image.name, image.kind, image.step.key) for image in plan.images)
+        known = (KnownImage(image.name, image.kind, image.step.key, image.origin) for image in plan.images)
         remember_keys(session.store, mark, known)
     return plan.to_json()
 
@@ -59,6 +59,8 @@ def plan_text(images: list[dict[str, Any]]) -> str:
     rows = []
     for image in images:
         first, *more = image["reasons"] or [""]
-        rows.append((image["name"], image["action"], str(len(image["steps"]) or ""), first))
+        rows.append(
+            (marked(image["name"], image["origin"]), image["action"], str(len(image["steps"]) or ""), first)
+        )
         rows += [("", "", "", reason) for reason in more]
     return table(("image", "action", "steps", "why"), rows, right=(2,))

@@ -85,7 +85,7 @@ def recipe_page() -> str:
     """Return docs/reference/recipe.md: every document that people write, with every field."""
     from scs_build.recipes.schema import schemas
 
-    parts = ["# Recipes, series, paths, site, policies: every field", NOTE]
+    parts = ["# Recipes, series, paths, site, policies, layers: every field", NOTE]
     parts.append(f"The same as JSON schema, for editors: `{PROGRAM} schema recipe`.\n")
     for document, schema in schemas().items():
         parts.extend(_object(document, schema, 2))

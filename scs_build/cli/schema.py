@@ -6,7 +6,7 @@ import click
 
 from scs_build.cli.output import print_json
 
-DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "licences")
+DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "licences", "layer", "layer-series")
 
 
 @click.command()
@@ -14,8 +14,8 @@ DOCUMENTS = ("recipe", "series", "paths", "site", "hardening", "licences")
 def command(document: str) -> None:
     """Print the JSON schema of a file that people write.
 
-    DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, or the
-    hardening or the licence policy.
+    DOCUMENT is a recipe (the default), a series, the table of paths, a site configuration, the hardening
+    or the licence policy, or of a layer its head (`layer`) and what it says of a series (`layer-series`).
     """
     from scs_build.recipes.schema import schemas
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from scs_build.cli.common import graph_of
 from scs_build.cli.options import Session, complete_image, session_options
 from scs_build.cli.output import print_result, table
+
+if TYPE_CHECKING:
+    from scs_build.recipes.patches.patch import Patch
 
 
 @click.command()
@@ -16,7 +21,8 @@ def command(session: Session, image: str) -> None:
     """Say why IMAGE would be built again, or of what it stands.
 
     Shows every step of the image: whether its result is there, and if not, which input changed since it
-    last ran. A step without a reason of its own runs because a step before it runs.
+    last ran. A step without a reason of its own runs because a step before it runs. Then the patches that the
+    image carries: what each mends, the change upstream, and the version that has it.
     """
     from scs_build.plan.plan import make_plan
 
@@ -24,8 +30,10 @@ def command(session: Session, image: str) -> None:
     (planned,) = make_plan(graph, session.store, [image]).images
     reasons = {p.step.name: list(p.reasons) for p in planned.steps}
     steps = graph.image(image).closure().values()
+    patches = [patch for part in graph.catalogue.lineage(image) for patch in graph.patches(part)]
     answer = {
         **planned.to_json(),
+        "patches": [patch.to_json() for patch in patches],
         "steps": [
             {
                 "name": step.name,
@@ -39,7 +47,23 @@ def command(session: Session, image: str) -> None:
         ],
     }
     rows = [_row(step.name, step.key, reasons.get(step.name)) for step in steps]
-    print_result(answer, table(("step", "key", "action", "why"), rows), as_json=session.json)
+    text = table(("step", "key", "action", "why"), rows)
+    if planned.origin:
+        text += f"\n\ntouched by the recipes of: {', '.join(planned.origin)}"
+    if patches:
+        text += f"\n\n{table(('patch', 'mends', 'upstream', 'merged in'), map(_ledger, patches))}"
+    print_result(answer, text, as_json=session.json)
+
+
+def _ledger(patch: Patch) -> tuple[str, ...]:
+    head = patch.header
+    mends = ", ".join((*head.cve, *filter(None, (head.bug,))))
+    return (
+        f"{patch.target}/{patch.name}",
+        mends,
+        head.upstream or f"not forwarded: {head.forwarded}",
+        head.merged_in,
+    )
 
 
 def _row(name: str, key: str, reasons: list[str] | None) -> tuple[str, str, str, str]:

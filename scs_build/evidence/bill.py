@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scs_build.build.image import layer_title
 from scs_build.evidence.licence import Licence, licences_of
-from scs_build.evidence.licence_policy import load_policy
+from scs_build.evidence.licence_policy import policy_of
 from scs_build.evidence.pieces import Piece, pieces_of
 from scs_build.evidence.sources import Source, sources_of
 from scs_build.evidence.subject import Subject
@@ -83,7 +83,7 @@ def compose(subject: Subject, patches: Mapping[str, Sequence[Patch]] | None = No
     graph = subject.graph
     sources = sources_of(graph, subject.store, subject.name)
     pieces = {piece.id: piece for piece in pieces_of(subject, sources)}
-    licences = licences_of(load_policy(graph.catalogue.root), tuple(pieces.values()))
+    licences = licences_of(policy_of(graph.catalogue), tuple(pieces.values()))
     edges, layers = _edges(subject, pieces), layers_of(subject)
     for piece in pieces.values():
         if piece.bundled:

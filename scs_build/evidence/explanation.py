@@ -49,7 +49,7 @@ class Explainer:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.sources = sources_of(subject.graph, subject.store, subject.name)
-        self.paths = subject.graph.catalogue.paths
+        self.paths = subject.graph.paths(subject.name)
         self._generated = Matcher([rule.path for rule in self.paths.generated])
         self._dropped = Matcher([rule.path for rule in self.paths.dropped])
 

@@ -13,6 +13,7 @@ from scs_build.errors import Location, PolicyError
 from scs_build.evidence.expressions import identifiers, normal
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.description import Identity
+from scs_build.recipes.catalogue import Catalogue
 from scs_build.recipes.document import Pointer
 from scs_build.recipes.explain import near_miss
 from scs_build.recipes.licences import LicencePolicy, Named
@@ -47,6 +48,11 @@ class Policy:
 def load_policy(root: Path) -> Policy:
     """Read the policy below `root`; raises `PolicyError` (or `FormatError`) at what is wrong in it."""
     return _read(read_bytes(root / FILE, FILE, PolicyError))
+
+
+def policy_of(catalogue: Catalogue) -> Policy:
+    """Read the policy that applies: that of the highest layer that has one, else ours."""
+    return load_policy(catalogue.file(FILE)[0].parents[1])
 
 
 @cache

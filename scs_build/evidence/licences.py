@@ -10,7 +10,7 @@ from typing import Any
 from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.expressions import licences_in, unfree
 from scs_build.evidence.licence import Licence, licences_of
-from scs_build.evidence.licence_policy import FILE, Policy, entries_for, load_policy
+from scs_build.evidence.licence_policy import FILE, Policy, entries_for, policy_of
 from scs_build.evidence.paths import real_path
 from scs_build.evidence.pieces import Piece, pieces_of
 from scs_build.evidence.sources import placed_path, sources_of
@@ -37,13 +37,13 @@ class Licences:
 
     def inputs(self, subject: Subject) -> Mapping[str, str]:
         """Return what the outcome depends on: recipes and locks (by the image's key), and the policy."""
-        policy = load_policy(subject.graph.catalogue.root)
+        policy = policy_of(subject.graph.catalogue)
         key = subject.graph.image(subject.name).key
         return {"format": str(FORMAT), "key": key, "policy": policy.sha256}
 
     def run(self, subject: Subject) -> Outcome:
         """Judge every artefact that the image keeps."""
-        policy = load_policy(subject.graph.catalogue.root)
+        policy = policy_of(subject.graph.catalogue)
         pieces = _pieces(subject)
         licences = licences_of(policy, pieces)
         findings = [f for piece in pieces for f in _judged(subject, policy, piece, licences[piece.id])]

@@ -12,15 +12,17 @@ from typing import Any
 
 from scs_build.canonical import digest_of, sha256_file
 from scs_build.plan.history import NOTHING, result_of_key
-from scs_build.plan.remembered import PACKAGE, file_hashes
+from scs_build.plan.remembered import PACKAGE, file_hashes, layer_hashes
 from scs_build.store.store import Store
 
 Answer = dict[str, Any]
+FOLDERS = ("images", "policy")
 
 
-def mark_of(root: Path, asked: Mapping[str, object]) -> str:
+def mark_of(root: Path, asked: Mapping[str, object], layers: Iterable[Path] = ()) -> str:
     """Return what stands for a question, every recipe, lock and policy, and the code that answers."""
-    files = {name: file_hashes(root / name) for name in ("images", "policy")}
+    ours = {name: file_hashes(root / name) for name in FOLDERS}
+    files = [ours, *(layer_hashes(layer, *FOLDERS) for layer in layers)]
     return digest_of({"check": dict(asked), "files": files, "code": file_hashes(PACKAGE, ".py")})
 
 

@@ -12,7 +12,7 @@ from scs_build.canonical import digest_of
 from scs_build.evidence.bill import Bill, compose
 from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.cyclonedx import PREDICATE, to_cyclonedx
-from scs_build.evidence.licence_policy import load_policy
+from scs_build.evidence.licence_policy import policy_of
 from scs_build.evidence.subject import Subject
 
 # Raised by whatever changes an outcome for the same image.
@@ -35,7 +35,7 @@ class BillOfMaterials:
             "format": str(FORMAT),
             "key": graph.image(subject.name).key,
             "locks": digest_of([artefact.to_json() for _, artefact in lines]),
-            "policy": load_policy(graph.catalogue.root).sha256,
+            "policy": policy_of(graph.catalogue).sha256,
             "program": f"{__version__} {version('cyclonedx-python-lib')}",
         }
 

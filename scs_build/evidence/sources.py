@@ -13,7 +13,8 @@ from scs_build.errors import Location, StoreError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.kinds import INPUTS
-from scs_build.locks.files import artefact_rows, lock_path
+from scs_build.locks.files import artefact_rows
+from scs_build.locks.layered import lock_of
 from scs_build.oci.entry import Entry
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
@@ -48,8 +49,8 @@ class Source:
 
     def where(self, graph: Graph) -> Location:
         """Return the line of the lock."""
-        path = lock_path(graph.catalogue.component(self.image).folder, graph.series.name)
-        shown = path.relative_to(graph.catalogue.root).as_posix()
+        path = lock_of(graph.catalogue.component(self.image), graph.series.name)
+        shown = graph.catalogue.shown(path).as_posix()
         index = graph.lock(self.image).artefacts.index(self.artefact)
         return Location(shown, artefact_rows(path, graph.platform)[index])
 

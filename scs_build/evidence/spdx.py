@@ -9,7 +9,7 @@ from scs_build import __version__
 from scs_build.canonical import sha256_bytes
 from scs_build.evidence.bill import Bill, Part
 from scs_build.evidence.expressions import REFERENCE, licences_in
-from scs_build.evidence.licence_policy import load_policy
+from scs_build.evidence.licence_policy import policy_of
 from scs_build.inputs.artefact import Artefact
 
 NOT_SAID = "NOASSERTION"
@@ -117,7 +117,7 @@ def _relation(one: str, kind: str, other: str) -> dict[str, str]:
 
 def _references(bill: Bill) -> Iterator[dict[str, str]]:
     """Yield what licences without an SPDX identifier are: why they are free, and where their texts lie."""
-    own = load_policy(bill.subject.graph.catalogue.root).model.own
+    own = policy_of(bill.subject.graph.catalogue).model.own
     used: dict[str, set[str]] = {}
     for part in bill.parts:
         expression = part.licence.expression

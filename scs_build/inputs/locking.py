@@ -38,7 +38,8 @@ class Depot(Protocol):
 class Context:
     """What is the same for all images of one call.
 
-    `folder` is the series' folder in the recipes; `work` is a directory that may outlive the call (package
+    `folder` is the series' folder in the recipes, `constraints` are files of layers whose lines take the
+    place of those in the series' own; `work` is a directory that may outlive the call (package
     indices lie there and are only refreshed). Without a `depot` locks can be checked, not made.
     """
 
@@ -50,6 +51,7 @@ class Context:
     progress: Progress
     depot: Depot | None = None
     timeout: int = TIMEOUT
+    constraints: tuple[Path, ...] = ()
 
     @property
     def store(self) -> Depot:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
-from scs_build.inputs.locking import Context, Finding, Request
+from scs_build.inputs.locking import Finding, Request
 from scs_build.locks.complete import read_complete
-from scs_build.locks.files import artefact_rows, lock_path
+from scs_build.locks.files import artefact_rows
+from scs_build.locks.layered import lock_of
+from scs_build.locks.overridden import context_of
 from scs_build.locks.requests import request_for
-from scs_build.progress import Silent
-from scs_build.recipes.site import Site
 
 if TYPE_CHECKING:
     from scs_build.recipes.catalogue import Catalogue
@@ -24,17 +24,14 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
 
     A lock that is missing or not valid, also one of an image below, raises `LockError`.
     """
-    context = Context(
-        series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform,
-        site=Site(), work=Path(), progress=Silent(),
-    )  # fmt: skip
+    context = context_of(catalogue, series, platform)
 
     def lines(image: str) -> tuple[Artefact, ...]:
-        return read_complete(lock_path(catalogue.component(image).folder, series), platform).artefacts
+        return read_complete(lock_of(catalogue.component(image), series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
-    path = lock_path(catalogue.component(name).folder, series)
-    shown = path.relative_to(catalogue.root)
+    path = lock_of(catalogue.component(name), series)
+    shown = catalogue.shown(path)
     findings = [finding for locker in lockers(context) for finding in locker.check(request)]
     rows = artefact_rows(path, platform) if findings else []
     placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]

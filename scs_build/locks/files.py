@@ -48,9 +48,13 @@ def has_lock(path: Path, platform: str) -> bool:
     return path.exists() and platform in _load(path)["platforms"]
 
 
-def write_lock(path: Path, lock: Lock) -> bool:
-    """Write a lock, keeping the other platforms of the file; tell whether a byte changed."""
-    platforms = _load(path)["platforms"] if path.exists() else {}
+def write_lock(path: Path, lock: Lock, *, before: Path | None = None) -> bool:
+    """Write a lock, keeping the other platforms of the file; tell whether a byte changed.
+
+    A new file has the other platforms of `before`, whose place it takes.
+    """
+    source = path if path.exists() or before is None else before
+    platforms = _load(source)["platforms"] if source.exists() else {}
     platforms[lock.platform] = [artefact.to_json() for artefact in lock.artefacts]
     data = _dump(lock.image, lock.series, platforms)
     if path.exists() and path.read_bytes() == data:

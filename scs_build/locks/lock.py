@@ -12,7 +12,8 @@ from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import TIMEOUT, Context, Locker
 from scs_build.locks.complete import read_complete
 from scs_build.locks.depot import StoreDepot
-from scs_build.locks.files import has_lock, lock_path, write_lock
+from scs_build.locks.files import has_lock, write_lock
+from scs_build.locks.layered import lock_before, lock_of, lock_target
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
 
@@ -28,6 +29,7 @@ class LockChange:
     """What locking changed for one image, by `Artefact.id` (after the group, where there is one).
 
     Of those in `restated` the lock says something else, and the file is the same: nothing is built again.
+    A change without any content: what a layer replaces had a lock that fits, and the layer has it now too.
     """
 
     image: str
@@ -74,15 +76,17 @@ def lock_images(
 
     Versions of present locks are kept unless `upgrade`, and except those of `upgrade_packages` (Debian
     packages move with all of the same source). A lock that already fits its recipe is not touched and costs
-    no network. Images above a changed one are locked again too, so that versions agree. Nothing is written
-    unless every image could be resolved. What had to be read to resolve is in `store` afterwards.
+    no network. Images above a changed one are locked again too, so that versions agree. With layers, the
+    highest is written into, and ours never. Nothing is written unless every image could be resolved. What had
+    to be read to resolve is in `store` afterwards.
     """
     every = series_images(catalogue, series)
     chosen = {below for name in names or every for below in (*stands_on(catalogue, name), name)}
     present = {name: _present(catalogue, series, name, platform) for name in every | chosen}
     context = Context(
         series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=site,
-        work=work, progress=progress, depot=StoreDepot(store, site, progress, timeout), timeout=timeout,
+        constraints=catalogue.constraints(series), work=work, progress=progress,
+        depot=StoreDepot(store, site, progress, timeout), timeout=timeout,
     )  # fmt: skip
     tools, locks, moved = lockers(context), dict(present), set[str]()
     order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]
@@ -93,13 +97,14 @@ def lock_images(
             if anew or moved.intersection(stands_on(catalogue, name)):
                 free = upgrade_packages if anew else ()
                 locks[name] = _lock(catalogue, name, locks, tools, upgrade=upgrade and anew, free=free)
-                if locks[name] != present[name]:
+                if locks[name] != present[name] or not _holds(catalogue, series, name, platform):
                     moved.add(name)
             task.advance()
     changed = [name for name in order if name in moved]
     for name in changed:
-        path = lock_path(catalogue.component(name).folder, series)
-        write_lock(path, Lock(name, series, platform, locks[name] or ()))
+        component = catalogue.component(name)
+        lock = Lock(name, series, platform, locks[name] or ())
+        write_lock(lock_target(catalogue, component, series), lock, before=lock_before(component, series))
     return [difference(name, present[name] or (), locks[name] or ()) for name in changed]
 
 
@@ -121,8 +126,14 @@ def _depth(catalogue: Catalogue, name: str) -> set[str]:
 
 
 def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
-    path = lock_path(catalogue.component(name).folder, series)
+    """Return the lines that locking begins with; None when there are none."""
+    path = lock_before(catalogue.component(name), series)
     return read_complete(path, platform).artefacts if has_lock(path, platform) else None
+
+
+def _holds(catalogue: Catalogue, series: str, name: str, platform: str) -> bool:
+    """Tell whether a lock for the platform lies where this image needs it."""
+    return has_lock(lock_of(catalogue.component(name), series), platform)
 
 
 def _lock(

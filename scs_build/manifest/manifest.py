@@ -13,7 +13,7 @@ from scs_build.build.build import BuiltImage
 from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
 from scs_build.files import write_whole
-from scs_build.locks.files import lock_path
+from scs_build.locks.layered import lock_of
 from scs_build.oci.layout import locked
 from scs_build.plan.graph import Graph
 from scs_build.recipes.models import NAME
@@ -39,7 +39,10 @@ class ManifestLayer(Part):
 
 
 class ManifestImage(Part):
-    """An image: its digest, the key that all its inputs give, and the locks of its lineage by image."""
+    """An image: its digest, the key that all its inputs give, and the locks of its lineage by image.
+
+    `origin` names the layers of recipes over ours that touch it, where there are any.
+    """
 
     name: str
     digest: Digest
@@ -47,6 +50,7 @@ class ManifestImage(Part):
     locks: dict[str, Hash]
     unpacked_bytes: int = Field(ge=0)
     layers: tuple[ManifestLayer, ...]
+    origin: tuple[str, ...] = ()
 
 
 class Content(Part):
@@ -92,12 +96,17 @@ def make_manifest(graph: Graph, images: Sequence[BuiltImage]) -> Manifest:
 
 def content_digest(content: Content) -> str:
     """Return the digest that stands for the content part."""
-    return f"sha256:{digest_of(content.model_dump(mode='json'))}"
+    return f"sha256:{digest_of(content_json(content))}"
+
+
+def content_json(content: Content) -> dict[str, Any]:
+    """Return the content part as it is written: without `origin` where there is none."""
+    return content.model_dump(mode="json", exclude_defaults=True)
 
 
 def _image(graph: Graph, image: BuiltImage) -> ManifestImage:
     lineage = graph.lineage(image.name)
-    locks = {c.name: sha256_file(lock_path(c.folder, graph.series.name)) for c in lineage}
+    locks = {c.name: sha256_file(lock_of(c, graph.series.name)) for c in lineage}
     line = {k: v for k, v in image.to_json().items() if k not in ("action", "seconds")}
     return ManifestImage.model_validate({**line, "locks": locks})
 
@@ -105,7 +114,8 @@ def _image(graph: Graph, image: BuiltImage) -> ManifestImage:
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a manifest so that a reader sees the old or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(manifest.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    value = {**manifest.model_dump(mode="json"), "content": content_json(manifest.content)}
+    text = json.dumps(value, indent=2, sort_keys=True) + "\n"
     with locked(path.parent):  # two builds may end at the same time
         write_whole(path, text.encode())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from scs_build.errors import InputError, ProgramError
@@ -13,27 +13,30 @@ from scs_build.recipes.catalogue import Catalogue
 from scs_build.run import run
 
 
-def keys_of(root: Path, series: str, platform: str) -> dict[str, str]:
-    """Return the key of every image of a series below `root`; a series that is not there has none."""
-    catalogue = Catalogue.load(root)
+def keys_of(root: Path, series: str, platform: str, layers: Iterable[Path] = ()) -> dict[str, str]:
+    """Return the key of every image of a series below `root`, with `layers` over it.
+
+    A series that is not there has none.
+    """
+    catalogue = Catalogue.load(root, layers)
     if not (root / "images/series" / series).is_dir():
         return {}
     graph = Graph(catalogue, catalogue.series(series), platform)
     return {name: graph.image(name).key for name in catalogue.images(catalogue.series(series))}
 
 
-def checkout(repository: Path, revision: str, into: Path) -> None:
-    """Put `images/` of a revision into a directory; the work tree is not touched."""
+def checkout(repository: Path, revision: str, into: Path, what: Sequence[str] = ("images",)) -> None:
+    """Put `images/` of a revision (or `what` else) into a directory; the work tree is not touched."""
     try:
         # Two steps, so that a revision is never an option of git.
         found = run(
             ["git", "-C", repository, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{tree}}"]
         )
         tree = found.stdout.decode().strip()
-        archive = run(["git", "-C", repository, "archive", "--format=tar", tree, "--", "images"])
+        archive = run(["git", "-C", repository, "archive", "--format=tar", tree, "--", *what])
     except ProgramError as error:
         raise InputError(
-            f"git has no images/ at {revision!r}: {error.reason.splitlines()[-1].strip()}",
+            f"git has no {' '.join(what)}/ at {revision!r}: {error.reason.splitlines()[-1].strip()}",
             solution="name a commit, branch or tag of this repository",
         ) from error
     try:

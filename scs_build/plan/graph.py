@@ -9,11 +9,16 @@ from functools import cache, cached_property
 from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
 from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.artefact import Artefact
-from scs_build.locks.files import lock_path, read_lock
+from scs_build.locks.files import read_lock
+from scs_build.locks.layered import lock_of
 from scs_build.locks.models import Lock
+from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
+from scs_build.plan.origin import layers_of
 from scs_build.plan.step import Step, artefact_facts
 from scs_build.recipes.catalogue import Catalogue, Component
-from scs_build.recipes.models import Series, User
+from scs_build.recipes.layer import Layer
+from scs_build.recipes.models import Paths, Series, User
+from scs_build.recipes.patches.patch import Patch, check_patches, patches_of
 
 # Programs of the tools tree that isolate or move, and never shape a byte of a result.
 NOT_SHAPING = ("bubblewrap",)
@@ -40,13 +45,47 @@ class Graph:
         self.toolchain = cache(self._toolchain)
         self.content = cache(self._content)
         self.image = cache(self._image)
+        self.patches = cache(self._patches)
+        self.origin = cache(self._origin)
+        self.paths = cache(self._paths)
         self.tools = cache(self._tools)
         self.scaffold = cache(self._scaffold)
         self.tool_facts = cache(self._tool_facts)
 
     @cached_property
-    def _paths_fact(self) -> str:
+    def _limits(self) -> Limits:
+        return layer_limits(self.catalogue, self.series.name, self.platform)
+
+    def _origin(self, name: str) -> tuple[Layer, ...]:
+        """Return the layers that touch an image, itself or through what it stands on, lowest first."""
+        if not self.catalogue.layers:
+            return ()
+        component = self.catalogue.component(name)
+        recipe = component.recipe
+        below = {recipe.parent, recipe.builder} - {None}
+        if recipe.kind not in (TOOLS, SCAFFOLD):
+            below.add(self._single(SCAFFOLD).name)
+        if recipe.kind != TOOLS:
+            below.add(self._single(TOOLS).name)
+        found = {*layers_of(component, self.series.name)}
+        found.update(layer for other in below if other for layer in self.origin(other))
+        return tuple(layer for layer in self.catalogue.layers if layer in found)
+
+    def origin_names(self, name: str) -> tuple[str, ...]:
+        """Return the names of the layers that touch an image."""
+        return tuple(layer.name for layer in self.origin(name))
+
+    def _paths(self, name: str) -> Paths:
+        """Return the table of paths for an image: with the rules of the layers that touch it."""
+        return self.catalogue.paths_with(self.origin(name))
+
+    @cached_property
+    def _our_paths(self) -> str:
         return fact(self.catalogue.paths.model_dump())
+
+    def _paths_fact(self, component: Component) -> str:
+        paths = self.paths(component.name)
+        return self._our_paths if paths is self.catalogue.paths else fact(paths.model_dump())
 
     @cached_property
     def _python_fact(self) -> str:
@@ -54,7 +93,9 @@ class Graph:
 
     def _lock(self, name: str) -> Lock:
         component = self.catalogue.component(name)
-        return read_lock(lock_path(component.folder, self.series.name), self.platform)
+        lock = read_lock(lock_of(component, self.series.name), self.platform)
+        refuse_overridden(lock, component.recipe, self._limits)
+        return lock
 
     def _step(self, kind: str, component: Component, facts: dict[str, str], **rest: object) -> Step:
         name = f"{kind}:{component.name}" if kind not in (TOOLS, SCAFFOLD) else kind
@@ -141,10 +182,31 @@ class Graph:
         )  # fmt: skip
         return replace(step, name=f"toolchain:{name}")
 
+    def _patches(self, name: str) -> tuple[Patch, ...]:
+        """Return the patches of an image's recipe, each for something that it builds or unpacks."""
+        component = self.catalogue.component(name)
+        found = patches_of(component, self.series.name, self.catalogue.series_names)
+        if found:
+            lock = self.lock(name)
+            trees = (a for kind in ("url", "git") for a in lock.of_kind(kind) if a.data.get("unpack"))
+            check_patches(
+                component, found, {a.name: a.version for a in (*lock.of_kind("sdist", "image"), *trees)}
+            )
+        return found
+
+    def patches_for(self, name: str, artefact: Artefact) -> tuple[Patch, ...]:
+        """Return the patches of an image's recipe for one of its artefacts, in the order of applying."""
+        return tuple(patch for patch in self.patches(name) if patch.target == artefact.name)
+
+    def _patch_facts(self, name: str, artefacts: Iterable[Artefact]) -> dict[str, str]:
+        patches = (patch for artefact in artefacts for patch in self.patches_for(name, artefact))
+        return {f"patch:{patch.target}/{patch.name}": patch.sha256 for patch in patches}
+
     def _wheel(self, component: Component, sdist: Artefact) -> Step:
         build = tuple(a for a in self.lock(component.name).of_kind("wheel", "build"))
         facts = {
             **artefact_facts((sdist,)),
+            **self._patch_facts(component.name, (sdist,)),
             **artefact_facts(build),
             **self.tool_facts("uv"),
             "python": self.series.python.version,
@@ -168,7 +230,7 @@ class Graph:
             **artefact_facts(wheels),
             **self._interpreter(component),
             "python": self._python_fact,
-            "paths": self._paths_fact,
+            "paths": self._paths_fact(component),
         }
         runs_on = (self.base_of(component), self.tools())
         return self._step("bytecode", component, facts, runs_on=runs_on, artefacts=wheels)
@@ -185,7 +247,7 @@ class Graph:
 
     def _packages(self, component: Component) -> Step:
         kept = self.lock(component.name).of_kind("deb", "image")
-        facts = {**artefact_facts(kept), "paths": self._paths_fact}
+        facts = {**artefact_facts(kept), "paths": self._paths_fact(component)}
         return self._step(
             "packages", component, facts, needs=(self.install(component.name),), runs_on=(self.tools(),),
             artefacts=kept,
@@ -201,7 +263,8 @@ class Graph:
         lock = self.lock(component.name)
         artefacts = (*lock.of_kind("url"), *lock.of_kind("git"))
         if artefacts:
-            facts |= {**artefact_facts(artefacts), "paths": self._paths_fact}
+            facts |= {**artefact_facts(artefacts), "paths": self._paths_fact(component)}
+            facts |= self._patch_facts(component.name, artefacts)
         return self._step("files", component, facts, artefacts=artefacts)
 
     def _owners(self, component: Component) -> dict[str, str]:
@@ -216,6 +279,7 @@ class Graph:
     def _content(self, name: str) -> tuple[Step, ...]:
         """The steps that make the content layers which an image adds to its parent's."""
         component = self.catalogue.component(name)
+        self.patches(name)  # one that nothing takes is an error, not silence
         steps = []
         if self.lock(name).of_kind("deb", "image"):
             steps.append(self._packages(component))
@@ -227,7 +291,7 @@ class Graph:
         return tuple(steps)
 
     def _system(self, component: Component, packages: tuple[Step, ...]) -> Step:
-        facts = {**self.tool_facts("libc-bin"), "paths": self._paths_fact}
+        facts = {**self.tool_facts("libc-bin"), "paths": self._paths_fact(component)}
         needs = (self.install(component.name), *packages)
         return self._step("system", component, facts, needs=needs, runs_on=(self.tools(),))
 
@@ -246,6 +310,8 @@ class Graph:
             if getattr(recipe, field)
         }
         user = self.catalogue.user_of(component.name)
+        if origin := self.origin(component.name):
+            facts["layers"] = ", ".join(f"{layer.name} of {layer.vendor}" for layer in origin)
         return facts | {
             "user": fact([user[0], user[1].model_dump()] if user else None),
             "environment": fact(self.catalogue.environment_of(component.name)),

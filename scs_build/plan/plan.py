@@ -26,12 +26,16 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """An image, the step that makes it, and the steps that must run first (none: nothing to do)."""
+    """An image, the step that makes it, and the steps that must run first (none: nothing to do).
+
+    `origin` names the layers that touch it; there are none for an image as we make it.
+    """
 
     name: str
     kind: str
     step: Step
     steps: tuple[PlannedStep, ...]
+    origin: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:
@@ -50,6 +54,7 @@ class PlannedImage:
             "name": self.name,
             "kind": self.kind,
             "key": self.step.key,
+            "origin": list(self.origin),
             "action": self.action,
             "reasons": self.reasons,
             "steps": [
@@ -91,7 +96,8 @@ def _plan_image(graph: Graph, store: Store, name: str) -> PlannedImage:
     missing: dict[str, Step] = {}
     missing_steps(store, step, missing)
     planned = tuple(PlannedStep(s, tuple(reasons_for(store, graph.series.name, s))) for s in missing.values())
-    return PlannedImage(name, graph.catalogue.component(name).recipe.kind, step, planned)
+    kind = graph.catalogue.component(name).recipe.kind
+    return PlannedImage(name, kind, step, planned, graph.origin_names(name))
 
 
 def missing_steps(store: Store, step: Step, missing: dict[str, Step]) -> None:

@@ -11,6 +11,7 @@ from scs_build.store.store import Store
 SENTENCES = {
     "recipe": "recipe changed: {}",
     "file": "file changed: files/{}",
+    "patch": "patch changed: {}",
     "owner": "owner of files changed: {}",
 }
 

@@ -7,7 +7,7 @@ result is there, the answer is known without it; in every other case the plan is
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -23,19 +23,18 @@ CODE = ("canonical.py", "recipes", "inputs", "locks", "plan")
 
 
 class KnownImage(NamedTuple):
-    """An image of the series and its key."""
+    """An image of the series, its key, and the layers that touch it."""
 
     name: str
     kind: str
     key: str
+    origin: Sequence[str] = ()
 
 
-def fingerprint(root: Path, series: str, platform: str) -> str:
+def fingerprint(root: Path, series: str, platform: str, layers: Sequence[Path] = ()) -> str:
     """Return what stands for every byte that keys are computed from, the code that does it included."""
-    files = {
-        "recipes": file_hashes(root / "images"),
-        "code": [file_hashes(PACKAGE / name, ".py") for name in CODE],
-    }
+    recipes = [file_hashes(root / "images"), *(layer_hashes(layer, "images") for layer in layers)]
+    files = {"recipes": recipes, "code": [file_hashes(PACKAGE / name, ".py") for name in CODE]}
     return digest_of({"fingerprint": files, "series": series, "platform": platform})
 
 
@@ -50,8 +49,14 @@ def all_there(store: Store, mark: str) -> list[KnownImage] | None:
     record = store.record(mark)
     if record is None:
         return None
-    images = [KnownImage(*line) for line in record["images"]]
+    lines = record["images"]
+    images = [KnownImage(name, kind, key, tuple(origin)) for name, kind, key, origin in lines]
     return images if all(result_of_key(store, image.key) is not None for image in images) else None
+
+
+def layer_hashes(layer: Path, *folders: str) -> list[list[tuple[str, str]]]:
+    """Return the hashes of a layer's head and of these folders of it."""
+    return [file_hashes(layer / name) for name in ("layer.yaml", *folders)]
 
 
 def file_hashes(top: Path, ending: str = "") -> list[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,11 +13,19 @@ from scs_build.recipes.checks import build_order, check_components
 from scs_build.recipes.component import Component
 from scs_build.recipes.document import read
 from scs_build.recipes.explain import near_miss
+from scs_build.recipes.layer import (
+    Addition,
+    Layer,
+    constraints_file,
+    read_addition,
+    read_layers,
+    read_paths,
+)
 from scs_build.recipes.loader import load, parse, read_bytes
-from scs_build.recipes.models import Paths, Recipe, Series, User
+from scs_build.recipes.models import Paths, Series, User
+from scs_build.recipes.overlay import SERIES_FOLDER, component_folders, put_over, read_component
 from scs_build.recipes.policy import Hardening
 
-SERIES_FOLDER = "series"
 HARDENING_FILE = "policy/hardening.yaml"
 Kind = Literal["container", "builder", "scaffold", "tools"]
 
@@ -28,24 +36,30 @@ __all__ = ["Catalogue", "Component"]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The recipes under `root`/images by name; paths in errors are relative to `root`."""
+    """The recipes under `root`/images, and in `layers` over them, by name.
+
+    Paths in errors are relative to `root`; those of a layer begin with its folder.
+    """
 
     root: Path
     components: Mapping[str, Component]
+    layers: tuple[Layer, ...] = ()
     _series: dict[str, Series] = field(default_factory=dict, repr=False, compare=False)
+    _additions: dict[str, tuple[Addition, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, root: Path) -> Catalogue:
-        """Read and check every recipe; raises `RecipeError` (or `FormatError`) at what is wrong."""
+    def load(cls, root: Path, layers: Iterable[Path] = ()) -> Catalogue:
+        """Read and check every recipe, those of `layers` (folders, lowest first) over those of `root`.
+
+        Raises `RecipeError` (or `FormatError`) at what is wrong.
+        """
         if not (root / "images").is_dir():
             raise RecipeError(
                 f"there is no folder `images` in {root}", solution="name the root of a checkout"
             )
         components: dict[str, Component] = {}
-        for folder in sorted((root / "images").glob("*/*/")):
-            if folder.parent.name == SERIES_FOLDER or not folder.is_dir():
-                continue
-            component = _read_component(folder)
+        for folder in component_folders(root):
+            component = read_component(folder)
             if component is None:
                 continue
             if other := components.get(component.name):
@@ -55,8 +69,14 @@ class Catalogue:
                     solution="give one of the folders another name",
                 )
             components[component.name] = component
+        above = read_layers(layers)
+        for layer in above:
+            components = put_over(components, layer)
         check_components(components)
-        return cls(root, components)
+        catalogue = cls(root, components, above)
+        for layer in above:
+            catalogue.check_series_of(layer)
+        return catalogue
 
     def component(self, name: str) -> Component:
         """Return a component; raises `UnknownNameError` with the near miss."""
@@ -85,14 +105,41 @@ class Catalogue:
 
     @cached_property
     def paths(self) -> Paths:
-        """The table of generated and dropped paths."""
+        """Our table of generated and dropped paths."""
         return load(self.root / "images" / "paths.yaml", Paths, shown="images/paths.yaml")
+
+    def paths_with(self, layers: Iterable[Layer]) -> Paths:
+        """Return the table for images that these layers touch: the rules of the highest first, ours last."""
+        found = self.paths
+        for layer in layers:
+            if own := self._layer_paths[layer]:
+                rules = {
+                    "generated": (*own.generated, *found.generated),
+                    "dropped": (*own.dropped, *found.dropped),
+                }
+                found = found.model_copy(update=rules)
+        return found
+
+    @cached_property
+    def _layer_paths(self) -> dict[Layer, Paths | None]:
+        return {layer: read_paths(layer) for layer in self.layers}
+
+    def file(self, inside: str) -> tuple[Path, str]:
+        """Return a file (policy/x.yaml) of the highest layer that has it, else ours, and how it is shown."""
+        for layer in reversed(self.layers):
+            if (layer.folder / inside).is_file():
+                return layer.folder / inside, layer.shown(inside)
+        return self.root / inside, inside
+
+    def shown(self, path: Path) -> Path:
+        """Return a path as errors show it: one of ours relative to the root."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
 
     @cached_property
     def hardening(self) -> Hardening:
         """The hardening policy; raises `PolicyError` at what is wrong in it."""
-        path = self.root / HARDENING_FILE
-        return load(path, Hardening, shown=HARDENING_FILE, error=PolicyError)
+        path, shown = self.file(HARDENING_FILE)
+        return load(path, Hardening, shown=shown, error=PolicyError)
 
     @cached_property
     def series_names(self) -> tuple[str, ...]:
@@ -132,27 +179,48 @@ class Catalogue:
         if not (folder / series.constraints).is_file():
             where = Location(shown, *document.place(("constraints",)))
             raise RecipeError(f"there is no file `{series.constraints}` beside it", where=where)
-        for index, image in enumerate(series.images):
-            if image not in self.components:
-                where = Location(shown, *document.place(("images", index)))
-                raise RecipeError(
-                    f"there is no component `{image}`", where=where, solution=_meant(self.components, image)
-                )
+        self._check_images(series.images, lambda index: Location(shown, *document.place(("images", index))))
+        for addition in self.additions(folder.name):
+            series = _with(series, addition)
         return series
 
+    def additions(self, series: str) -> tuple[Addition, ...]:
+        """Return what the layers say of a series, lowest first."""
+        if series not in self._additions:
+            found = (read_addition(layer, series) for layer in self.layers)
+            self._additions[series] = tuple(addition for addition in found if addition)
+        return self._additions[series]
 
-def _read_component(folder: Path) -> Component | None:
-    """Read the recipe in a folder; None when the folder holds none."""
-    area, name = folder.parent.name, folder.name
-    path = folder / "recipe.yaml"
-    if not path.exists():
-        for misnamed in folder.glob("recipe.y*ml"):
-            place = Location(f"images/{area}/{name}/{misnamed.name}")
-            raise RecipeError("a recipe must be named recipe.yaml", where=place, solution="rename the file")
-        return None
-    shown = f"images/{area}/{name}/recipe.yaml"
-    raw = read_bytes(path, shown)
-    return Component(name, area, folder, parse(raw, Recipe, shown), raw)
+    def constraints(self, series: str) -> tuple[Path, ...]:
+        """Return the files with constraints that layers set for a series, lowest first."""
+        files = (constraints_file(addition) for addition in self.additions(series))
+        return tuple(file for file in files if file)
+
+    def check_series_of(self, layer: Layer) -> None:
+        """Raise `RecipeError` at what a layer says of a series that is not there, or of an unknown image."""
+        for path in sorted((layer.folder / "images" / SERIES_FOLDER).glob("*/")):
+            if path.name not in self.series_names:
+                where = Location(layer.shown(f"images/{SERIES_FOLDER}/{path.name}"))
+                reason = f"there is no series `{path.name}`: a layer adds to those that are there"
+                raise RecipeError(
+                    reason, where=where, solution=_meant(dict.fromkeys(self.series_names), path.name)
+                )
+            for addition in self.additions(path.name):
+                self._check_images(addition.content.images, partial(addition.where, "images"))
+
+    def _check_images(self, images: Iterable[str], where: Callable[[int], Location]) -> None:
+        for index, image in enumerate(images):
+            if image not in self.components:
+                reason, solution = f"there is no component `{image}`", _meant(self.components, image)
+                raise RecipeError(reason, where=where(index), solution=solution)
+
+
+def _with(series: Series, addition: Addition) -> Series:
+    """Return a series with what a layer adds: specifiers of the same name are replaced."""
+    own = addition.content
+    # A series that lists no image has all of them, those of layers too.
+    images = (*series.images, *own.images) if series.images else ()
+    return series.model_copy(update={"components": series.components | own.components, "images": images})
 
 
 def _meant(names: Mapping[str, object], wrong: str) -> str:

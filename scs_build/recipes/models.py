@@ -311,6 +311,28 @@ class Series(Model):
     images: tuple[Name, ...] = Field((), description="images of the series; empty: every recipe")
 
 
+class LayerHead(Model):
+    """What a layer of recipes over ours is: `layer.yaml` beside its `images/`."""
+
+    format: Literal[1] = Field(description="version of this file format")
+    name: Name = Field(description="its name, which images that it touches carry in a label")
+    vendor: Line = Field(description="who answers for the images that it touches")
+
+
+class SeriesAddition(Model):
+    """What a layer says of a series that is there: `images/series/<name>/series.yaml` in the layer."""
+
+    format: Literal[1] = Field(description="version of this file format")
+    constraints: RelativePath | None = Field(
+        None, description="file with constraints, beside it; a line replaces the series' own of the same name"
+    )
+    components: dict[Distribution, str] = Field(
+        default_factory=dict,
+        description="Python distribution -> version specifier; replaces the series' own of the same name",
+    )
+    images: tuple[Name, ...] = Field((), description="further images of a series that lists its images")
+
+
 class Generated(Model):
     """Paths that no artefact holds, because a program makes them when packages are installed."""
 

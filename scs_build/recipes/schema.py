@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from scs_build.recipes.licences import LicencePolicy
-from scs_build.recipes.models import FORMAT, Model, Paths, Recipe, Series
+from scs_build.recipes.models import FORMAT, LayerHead, Model, Paths, Recipe, Series, SeriesAddition
 from scs_build.recipes.policy import Hardening
 from scs_build.recipes.site import Site
 
 DOCUMENTS: dict[str, type[Model]] = {
-    "recipe": Recipe, "series": Series, "paths": Paths, "site": Site, "hardening": Hardening,
+    "recipe": Recipe,
+    "series": Series,
+    "paths": Paths,
+    "site": Site,
+    "hardening": Hardening,
     "licences": LicencePolicy,
-}  # fmt: skip
+    "layer": LayerHead,
+    "layer-series": SeriesAddition,
+}
 
 
 def schemas() -> dict[str, dict[str, Any]]:

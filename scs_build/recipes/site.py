@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,8 +10,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from scs_build.errors import SiteError
 from scs_build.recipes.loader import load
 from scs_build.recipes.models import REGISTRY, AbsolutePath, Model, Url
+from scs_build.recipes.site_file import site_file
 
-SYSTEM_FILE = Path("/etc/scs-build/site.yaml")
 SCHEMES = ("http", "https", "file")
 
 
@@ -62,6 +61,10 @@ class Site(Model):
         description="for `inputs` of recipes: the beginning of a URL -> what stands there instead, in order",
     )
 
+    recipes: tuple[AbsolutePath, ...] = Field(
+        (), description="folders of recipes over ours, lowest first; `--recipes` replaces the list"
+    )
+
     def places(self, url: str) -> tuple[str, ...]:
         """Return where the content of an upstream's URL is to be had, best first; the longest match wins."""
         prefixes = [prefix for prefix in self.rewrite if url == prefix or url.startswith(f"{prefix}/")]
@@ -69,14 +72,6 @@ class Site(Model):
             return (url,)
         prefix = max(prefixes, key=len)
         return tuple(base + url.removeprefix(prefix) for base in self.rewrite[prefix])
-
-
-def site_file() -> Path | None:
-    """Return the site file that applies: `$SCS_BUILD_SITE`, the user's, the machine's, or none."""
-    if named := os.environ.get("SCS_BUILD_SITE"):
-        return Path(named)
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "scs-build" / "site.yaml"
-    return next((path for path in (own, SYSTEM_FILE) if path.is_file()), None)
 
 
 def load_site(path: Path | None = None) -> Site:

@@ -89,7 +89,7 @@ class HardeningCheck:
 def make(context: Context) -> HardeningCheck:
     """Return the check of the policy of a checkout."""
     catalogue = context.graph.catalogue
-    return HardeningCheck(catalogue.hardening, sha256_file(catalogue.root / HARDENING_FILE))
+    return HardeningCheck(catalogue.hardening, sha256_file(catalogue.file(HARDENING_FILE)[0]))
 
 
 def rule_names(context: Context) -> tuple[str, ...]:

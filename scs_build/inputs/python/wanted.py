@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.errors import Location, RecipeError
@@ -40,17 +41,25 @@ def compiled(request: Request) -> frozenset[str]:
 
 
 def constraints_of(context: Context) -> Wanted:
-    """Return the series' upper constraints that apply to its interpreter, by canonical name."""
-    path = context.folder / context.series.constraints
+    """Return the series' upper constraints that apply to its interpreter, by canonical name.
+
+    A line of a layer takes the place of the line of that name below.
+    """
+    paths = (context.folder / context.series.constraints, *context.constraints)
+    return {name: limit for path in paths for name, limit, _ in requirements_in(path, context)}
+
+
+def requirements_in(path: Path, context: Context) -> Iterator[tuple[str, Requirement, Location]]:
+    """Yield what a file requires of the series' interpreter: canonical name, requirement, place."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise RecipeError("these constraints cannot be read", where=Location(str(path))) from error
-    found: Wanted = {}
     for number, line in enumerate(lines, 1):
         if text := line.partition("#")[0].strip():
-            found |= _by_name([text], Location(str(path), number), context)
-    return found
+            where = Location(str(path), number)
+            for name, requirement in _by_name([text], where, context).items():
+                yield name, requirement, where
 
 
 def needs(wanted: Wanted) -> list[Need]:

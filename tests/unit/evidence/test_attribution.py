@@ -186,7 +186,8 @@ def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
     man = "usr/share/man/man1/app.1"
     made.recipes["iaas/app"] += (
         "inputs:\n"
-        f"  - {{type: url, name: page, url: https://example.org/1, version: a, path: /{man}, unpack: false}}\n"
+        "  - {type: url, name: page, url: https://example.org/1, version: a,"
+        f" path: /{man}, unpack: false}}\n"
         "  - {type: url, name: tree, url: https://example.org/2, version: a, path: /opt/tree, strip: 1}\n"
     )
     page = made.store.add_bytes(b"a page\n")

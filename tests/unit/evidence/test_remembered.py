@@ -75,3 +75,12 @@ def test_what_an_answer_is_about_must_be_there(
     remember(store, mark, answer, [KEY], root / "manifest")
     change(store, answer, root)
     assert remembered(store, mark, root / "manifest") is None
+
+
+def test_layers_are_part_of_the_mark(root: Path, tmp_path: Path) -> None:
+    layer = tmp_path / "layer"
+    (layer / "policy").mkdir(parents=True)
+    (layer / "layer.yaml").write_text("one\n")
+    marks = {mark_of(root, ASKED), mark_of(root, ASKED, (layer,))}
+    (layer / "policy/hardening.yaml").write_text("one\n")
+    assert len(marks | {mark_of(root, ASKED, (layer,))}) == 3

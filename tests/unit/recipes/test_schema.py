@@ -27,13 +27,18 @@ def patterns(value: Any) -> Iterator[str]:
 
 
 def test_every_document_has_a_schema_without_a_host() -> None:
-    assert list(schemas()) == ["recipe", "series", "paths", "site", "hardening", "licences"]
+    assert list(schemas()) == [
+        "recipe", "series", "paths", "site", "hardening", "licences", "layer", "layer-series",
+    ]  # fmt: skip
     assert {schema["$id"] for schema in schemas().values()} == {
         f"urn:scs-build:schema:{name}:1" for name in schemas()
     }
 
+    assert list(schemas()) == [
+        "recipe", "series", "paths", "site", "hardening", "licences", "layer", "layer-series",
+    ]  # fmt: skip
 
-@pytest.mark.parametrize("name", ["recipe", "series", "paths", "site", "licences"])
+
 def test_every_field_is_described_and_no_other_allowed(name: str) -> None:
     for part in objects(schemas()[name]):
         assert part["additionalProperties"] is False

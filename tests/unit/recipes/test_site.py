@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scs_build.errors import FormatError, Location, SiteError
-from scs_build.recipes import site
+from scs_build.recipes import site_file
 from scs_build.recipes.site import Site, load_site
 
 
@@ -13,7 +13,7 @@ from scs_build.recipes.site import Site, load_site
 def _no_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCS_BUILD_SITE", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(site, "SYSTEM_FILE", tmp_path / "etc" / "site.yaml")
+    monkeypatch.setattr(site_file, "SYSTEM_FILE", tmp_path / "etc" / "site.yaml")
 
 
 def write(path: Path, host: str) -> Path:

@@ -1,0 +1,1 @@
+"""Patches of a recipe: a header that a machine reads, and a diff that is applied exactly."""
