@@ -12,6 +12,7 @@ from scs_build.errors import FormatError, Location, LockError
 from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.models import FORMAT, Lock
+from scs_build.recipes.scalars import shorten
 from scs_build.strict_json import JsonError, read_json
 
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
@@ -105,7 +106,19 @@ def _load(path: Path) -> dict[str, Any]:
             where=Location(str(path), 1),
             solution="use a newer scs-build",
         )
+    _check_place(path, document["image"], document["series"])
     return dict(document)
+
+
+def _check_place(path: Path, image: str, series: str) -> None:
+    """A lock that was copied from elsewhere may fit by chance; it is another image's all the same."""
+    here = path.parent.parent.name
+    if (image, series) != (here, path.stem):
+        raise LockError(
+            f"is the lock of `{shorten(image)}` in `{shorten(series)}`, and not of `{here}` in `{path.stem}`",
+            where=Location(str(path), 1),
+            solution=AGAIN,
+        )
 
 
 def _problem(document: Any) -> str:
