@@ -71,7 +71,10 @@ def as_json(document: Any) -> bytes:
 
 def as_yaml(document: Any) -> bytes:
     """Write a document down with anchors where it holds something twice."""
-    text = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
+    try:
+        text = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
+    except UnicodeEncodeError:  # the slow one writes halves of surrogate pairs too
+        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
     return str(text).encode(errors="surrogatepass")
 
 
