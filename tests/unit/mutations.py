@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import yaml
@@ -70,18 +71,24 @@ def as_json(document: Any) -> bytes:
 
 def as_yaml(document: Any) -> bytes:
     """Write a document down with anchors where it holds something twice."""
-    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False).encode(errors="surrogatepass")
+    try:
+        text = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
+    except UnicodeEncodeError:  # the slow one writes halves of surrogate pairs too
+        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    return str(text).encode(errors="surrogatepass")
 
 
+@cache
 def damaged_json(data: bytes) -> st.SearchStrategy[bytes]:
     """A JSON file that was damaged as bytes, as a structure, or that says something twice."""
     document = json.loads(data)
     return damaged(data) | restructured(document).map(as_json) | _repeated(data)
 
 
+@cache
 def damaged_yaml(data: bytes) -> st.SearchStrategy[bytes]:
     """A YAML file that was damaged as bytes, as a structure, or that says something twice."""
-    document = yaml.safe_load(data)
+    document = yaml.load(data, Loader=yaml.CSafeLoader)
     return damaged(data) | restructured(document).map(as_yaml) | _repeated(data)
 
 
