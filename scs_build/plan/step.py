@@ -17,8 +17,8 @@ Kind = Literal[
 # The format version of each kind of step: raised whenever a change of code changes bytes.
 FORMATS: Mapping[Kind, int] = {
     "tools": 1,
-    "scaffold": 1,
-    "install": 1,
+    "scaffold": 2,
+    "install": 2,
     "wheel": 2,
     "bytecode": 1,
     "venv": 1,
