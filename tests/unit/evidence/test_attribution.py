@@ -186,13 +186,13 @@ def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
     man = "usr/share/man/man1/app.1"
     made.recipes["iaas/app"] += (
         "inputs:\n"
-        f"  - {{type: url, name: page, url: https://example.org/1, version: a, path: /{man}, unpack: false}}\n"
+        f"  - {{type: url, name: p, url: https://example.org/1, version: a, path: /{man}, unpack: false}}\n"
         "  - {type: url, name: tree, url: https://example.org/2, version: a, path: /opt/tree, strip: 1}\n"
     )
     page = made.store.add_bytes(b"a page\n")
     tree = wheel({"top/a.txt": b"a\n"})
     made.inputs = (
-        Artefact("url", "page", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
+        Artefact("url", "p", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
         Artefact(
             "url", "tree", "one", made.store.add_bytes(tree), len(tree),
             data={"url": "x/tree.zip", "path": "/opt/tree", "unpack": True, "strip": 1},
