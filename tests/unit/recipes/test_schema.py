@@ -39,6 +39,7 @@ def test_every_document_has_a_schema_without_a_host() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", list(schemas()))
 def test_every_field_is_described_and_no_other_allowed(name: str) -> None:
     for part in objects(schemas()[name]):
         assert part["additionalProperties"] is False
