@@ -9,12 +9,16 @@ from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import INPUTS
 from scs_build.locks.files import AGAIN, artefact_rows, read_lock
 from scs_build.locks.models import Lock
+from scs_build.recipes.scalars import shorten
+
+# What lines hold beside texts, whatever their kind.
+TYPES = {"essential": bool, "extras": list, "requires": list, "strip": int, "unpack": bool}
 
 
 def read_complete(path: Path, platform: str) -> Lock:
     """Read the lock of one platform as `read_lock` does, every line with all that its kind has.
 
-    Raises `LockError` also for a line of which something is missing.
+    Raises `LockError` also for a line of which something is missing or of another type.
     """
     lock = read_lock(path, platform)
     for number, line in enumerate(lock.artefacts):
@@ -27,6 +31,11 @@ def read_complete(path: Path, platform: str) -> Lock:
 def _problem(line: Artefact) -> str:
     kind = INPUTS.get(line.kind)
     if kind is None:
-        return f"there is no kind of input `{line.kind}`"
-    missing = [field for field in kind.fields if not isinstance(line.data.get(field), str)]
-    return f"the field `{missing[0]}` is missing, or not a text" if missing else ""
+        return f"there is no kind of input `{shorten(line.kind)}`"
+    for field in kind.fields:
+        if field not in line.data:
+            return f"the field `{field}` is missing"
+    for field, value in line.data.items():
+        if type(value) is not TYPES.get(field, str):
+            return f"the field `{shorten(field)}` has a value of another type than it must have"
+    return ""

@@ -1,6 +1,7 @@
 """What `lock --check` says about committed locks that somebody edited by hand: a sentence, file and line."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -111,6 +112,10 @@ def swap(old: str, new: str) -> Edit:
     return lambda row: row.replace(old, new)
 
 
+def without_requires(row: str) -> str:
+    return re.sub(r', "requires": \[[^]]*\]', "", row)
+
+
 def twice(old: str = "", new: str = "") -> Edit:
     return lambda row: row + (row.replace(old, new) if old else row)
 
@@ -130,7 +135,7 @@ def twice(old: str = "", new: str = "") -> Edit:
         ("alembic", swap('"mako"', '"no requirement!"'), "is not a requirement", 0),
         ("alembic", swap('"mako"', "\"mako; python_version > '3'\""), "has a marker", 0),
         ("alembic", swap('"wheel"', '"sdist"'), "is not the name of a sdist", 0),
-        ("alembic", swap(', "requires": [', ', "demands": ['), "does not say what it requires", 0),
+        ("alembic", without_requires, "does not say what it requires", 0),
         ("keystone", swap('"extras": ["ldap"], ', ""), "locked without [ldap]", 0),
         ("keystone", swap('["ldap"]', '["ldap", "memcache"]'), "locked with [memcache]", 0),
         ("keystone", swap("[ldap]~=29.0", ""), "another requirement than keystone[ldap]~=29.0", 0),
@@ -152,6 +157,12 @@ def test_an_edit_gets_a_sentence_at_its_line(
         ("alembic", swap('"file": ', '"files": '), "alembic: the field `file` is missing"),
         ("alembic", swap('"wheel"', '"whale"'), "there is no kind of input `whale`"),
         ("libldap2", swap('"architecture": "amd64", ', ""), "the field `architecture` is missing"),
+        (
+            "libldap2",
+            swap('"depends": "', '"depends": ["x"], "needs": "'),
+            "the field `depends` has a value of",
+        ),
+        ("keystone", swap('["ldap"]', '"ldap"'), "the field `extras` has a value of another type"),
     ],
 )
 def test_a_line_that_lacks_a_field_is_an_error_at_its_line(
