@@ -43,7 +43,8 @@ class Daemon:
         self.log = self.folder / "log"
         self._name = self.folder.name
         self._options = options
-        run([ROOT / ".ci/packages", "docker.io"])
+        if not shutil.which("dockerd"):
+            run([ROOT / ".ci/packages", "docker.io"])
         self.folder.mkdir(mode=0o700)
         namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         disk = self._disk(room) if room else ""

@@ -13,6 +13,7 @@ import pytest
 
 from scs_build.build.build import BuildResult
 from scs_build.store.store import Store
+from tests.canary import known
 from tests.integration.build import parts
 from tests.integration.conftest import ROOT, graph_of
 from tests.integration.daemon import Daemon
@@ -45,9 +46,13 @@ def build(
 def test_docker_makes_the_images_that_the_native_engine_makes(
     partly: Callable[..., Store], built: BuildResult, at_daemon: Daemon, tmp_path: Path
 ) -> None:
-    """From nothing but the artefacts, at a daemon that sees no file of ours."""
-    done = build(partly(), tmp_path, "--engine", "docker")
+    """From nothing but the artefacts, at a daemon that sees no file of ours: every step, not only images."""
+    made = partly()
+    done = build(made, tmp_path, "--engine", "docker")
     assert parts.digests(done) == native(built, *parts.QUICK)
+    before, now = known.known(), known.found(made, parts.steps_of(graph_of()).values())
+    assert {"scaffold", "install:debian", "install:memcached", "system:memcached"} <= now.keys()
+    assert now == {name: before[name] for name in now}
 
 
 def test_where_the_native_engine_cannot_run_docker_does(
