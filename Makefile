@@ -82,6 +82,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.bench_plan
 	$(BIN)/python -m benchmarks.bench_build
 	$(BIN)/python -m benchmarks.bench_check
+	$(BIN)/python -m benchmarks.bench_start
 
 docs: setup
 	$(BIN)/python -m scs_build.cli.reference docs/reference
