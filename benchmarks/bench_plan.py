@@ -34,6 +34,8 @@ def generate(root: Path) -> None:
         shutil.copytree(keystone, copy)
         recipe = copy / "recipe.yaml"
         recipe.write_text(recipe.read_text().replace("OpenStack Identity", f"Service {number} of OpenStack"))
+        for lock in (copy / "lock").iterdir():
+            lock.write_text(lock.read_text().replace('"image": "keystone"', f'"image": "{copy.name}"'))
 
 
 def graph_of(root: Path) -> Graph:
