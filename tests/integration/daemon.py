@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from scs_build.run import run
 from tests.integration.conftest import ROOT
 
@@ -82,6 +84,12 @@ class Daemon:
             wait_until(self._answers)
         except AssertionError as error:
             raise AssertionError(self.log.read_text()[-2000:]) from error
+
+    def named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Name it as users do, for as long as a test runs."""
+        for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("DOCKER_HOST", self.url)
 
     def kill(self) -> None:
         """End the daemon as a crash would; its containers run on."""

@@ -22,7 +22,5 @@ def docker_daemon() -> Iterator[Daemon]:
 @pytest.fixture
 def at_docker_daemon(docker_daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """The daemon, named as users name it."""
-    for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DOCKER_HOST", docker_daemon.url)
+    docker_daemon.named(monkeypatch)
     return docker_daemon

@@ -47,9 +47,7 @@ def daemon(store: Store) -> Iterator[Daemon]:
 @pytest.fixture
 def at_daemon(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """The daemon, named as users name it."""
-    for name in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DOCKER_HOST", daemon.url)
+    daemon.named(monkeypatch)
     return daemon
 
 
