@@ -20,6 +20,8 @@ HEAD = ("kind", "name", "version", "role", "sha256", "size")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # There is something under the name of the file, and it cannot be read: a folder, a link to itself.
 NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+# Whoever locks more than a terabyte has made a mistake, and the disk would be called too small.
+MAX_SIZE = 1 << 40
 AGAIN = "write it again with `scs-build lock`"
 GAP = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
@@ -155,7 +157,7 @@ def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
         "".join((artefact.kind, artefact.name, artefact.version))
         if not SHA256.fullmatch(artefact.sha256):
             raise ValueError("sha256 is not valid")
-        if type(artefact.size) is not int or artefact.size < 0:
+        if type(artefact.size) is not int or not 0 <= artefact.size < MAX_SIZE:
             raise ValueError("size is not valid")
         if artefact.role not in ("image", "install", "build"):
             raise ValueError(f"role {artefact.role!r} is not known")
