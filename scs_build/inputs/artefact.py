@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from scs_build.inputs.description import Description, Identity
     from scs_build.recipes.models import PythonChannel, Series
+
+# Names of fields of a lock line, each with what its value must match as a whole.
+Forms = Mapping[str, re.Pattern[str]]
+LINE = re.compile(r"[^\x00-\x1f\x7f]+")
+# An absolute path in its shortest form.
+PATH = re.compile(r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+)+")
 
 EntryType = Literal["file", "dir", "link", "hardlink", "char", "block", "fifo"]
 Role = Literal["image", "install", "build"]
@@ -74,8 +81,12 @@ class Input(Protocol):
     kind: str
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        """The texts that each of its lock lines has beside those of every line."""
+    def fields(self) -> Forms:
+        """The texts that each of its lock lines has, and the form of each."""
+
+    @property
+    def optional(self) -> Forms:
+        """The texts and numbers that its lock lines may have, and the form of each."""
 
     def urls(self, artefact: Artefact, site: Any) -> Iterable[str]:
         """Return where the artefact can be had, best source first; may ask the network."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import Taker, hashed, keeper, tar_members, zip_members
-from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.artefact import LINE, PATH, Artefact, Forms, Member
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.place import placed
 from scs_build.inputs.purl import package_url
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scs_build.recipes.models import PythonChannel, Series
     from scs_build.recipes.site import Site
 
+NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 ZIP = b"PK\x03\x04"
 
 
@@ -25,7 +27,8 @@ class UrlInput:
     """Files and archives at a URL that the recipe states."""
 
     kind = "url"
-    fields: tuple[str, ...] = ("url", "path")
+    fields: ClassVar[Forms] = {"name": NAME, "version": LINE, "url": LINE, "path": PATH}
+    optional: ClassVar[Forms] = {"strip": re.compile(r"[0-9]{1,2}"), "mode": re.compile(r"0644|0755")}
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Return the place that the recipe states, or what the site says stands in its stead."""

@@ -9,8 +9,7 @@ from scs_build.errors import Location
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import Finding, Request
-from scs_build.locks.complete import read_complete
-from scs_build.locks.files import artefact_rows
+from scs_build.locks.files import artefact_rows, read_own_lock
 from scs_build.locks.layered import lock_of
 from scs_build.locks.overridden import context_of
 from scs_build.locks.requests import request_for
@@ -27,7 +26,7 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     context = context_of(catalogue, series, platform)
 
     def lines(image: str) -> tuple[Artefact, ...]:
-        return read_complete(lock_of(catalogue.component(image), series), platform).artefacts
+        return read_own_lock(lock_of(catalogue.component(image), series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
     path = lock_of(catalogue.component(name), series)

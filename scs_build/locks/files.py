@@ -11,14 +11,19 @@ from typing import Any
 from scs_build.errors import FormatError, Location, LockError
 from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.kinds import INPUTS
 from scs_build.locks.models import FORMAT, Lock
 from scs_build.recipes.scalars import shorten
 from scs_build.strict_json import JsonError, read_json
 
 HEAD = ("kind", "name", "version", "role", "sha256", "size")
+# What lines hold beside texts, whatever their kind.
+TYPES = {"essential": bool, "extras": list, "requires": list, "strip": int, "unpack": bool}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # There is something under the name of the file, and it cannot be read: a folder, a link to itself.
 NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+# Whoever locks more than a terabyte has made a mistake, and the disk would be called too small.
+MAX_SIZE = 1 << 40
 AGAIN = "write it again with `scs-build lock`"
 GAP = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
@@ -42,6 +47,17 @@ def read_lock(path: Path, platform: str) -> Lock:
     numbered = enumerate(platforms[platform])
     artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
     return Lock(document["image"], document["series"], platform, artefacts)
+
+
+def read_own_lock(path: Path, platform: str) -> Lock:
+    """Do as `read_lock`, and refuse the lock of another image or series than that where it lies."""
+    lock = read_lock(path, platform)
+    if (lock.image, lock.series) != (path.parent.parent.name, path.stem):
+        told = f"is the lock of `{shorten(lock.image)}` in `{shorten(lock.series)}`"
+        raise LockError(
+            f"{told}, and lies where another belongs", where=Location(str(path), 2), solution=AGAIN
+        )
+    return lock
 
 
 def has_lock(path: Path, platform: str) -> bool:
@@ -143,17 +159,41 @@ def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
         "".join((artefact.kind, artefact.name, artefact.version))
         if not SHA256.fullmatch(artefact.sha256):
             raise ValueError("sha256 is not valid")
-        if type(artefact.size) is not int or artefact.size < 0:
+        if type(artefact.size) is not int or not 0 <= artefact.size < MAX_SIZE:
             raise ValueError("size is not valid")
         if artefact.role not in ("image", "install", "build"):
             raise ValueError(f"role {artefact.role!r} is not known")
+        _check_kind(artefact)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         rows = artefact_rows(path, platform)
         where = Location(str(path), rows[number] if number < len(rows) else None)
-        what = f"artefact {number + 1} is not valid: {reason}"
+        name = line.get("name") if isinstance(line, dict) else None
+        shown = shorten(name) if isinstance(name, str) else f"artefact {number + 1}"
+        what = f"{shown}: {reason}"
         raise LockError(what, where=where, solution=AGAIN) from error
     return artefact
+
+
+def _check_kind(artefact: Artefact) -> None:
+    """Raise ValueError where a line has not what its kind has; later rooms rely on it."""
+    kind = INPUTS.get(artefact.kind)
+    if kind is None:
+        raise ValueError(f"there is no kind of input `{shorten(artefact.kind)}`")
+    values = {"name": artefact.name, "version": artefact.version, **artefact.data}
+    for field, form in kind.fields.items():
+        value = values.get(field)
+        if not isinstance(value, str):
+            raise ValueError(f"the field `{field}` is missing, or not a text")
+        if not form.fullmatch(value):
+            raise ValueError(f"{field}: `{shorten(value)}` is not what a {artefact.kind} has there")
+    for field, value in artefact.data.items():
+        if type(value) is not TYPES.get(field, str):
+            raise ValueError(f"the field `{shorten(field)}` has a value of another type than it must have")
+    for field in kind.optional.keys() & values.keys():
+        value = values[field]
+        if not isinstance(value, str | int) or not kind.optional[field].fullmatch(str(value)):
+            raise ValueError(f"{field}: `{shorten(value)}` is not what a {artefact.kind} has there")
 
 
 def artefact_rows(path: Path, platform: str) -> list[int]:

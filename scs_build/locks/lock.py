@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import TIMEOUT, Context, Locker
-from scs_build.locks.complete import read_complete
 from scs_build.locks.depot import StoreDepot
-from scs_build.locks.files import has_lock, write_lock
+from scs_build.locks.files import has_lock, read_own_lock, write_lock
 from scs_build.locks.layered import lock_before, lock_of, lock_target
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
@@ -128,7 +127,7 @@ def _depth(catalogue: Catalogue, name: str) -> set[str]:
 def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
     """Return the lines that locking begins with; None when there are none."""
     path = lock_before(catalogue.component(name), series)
-    return read_complete(path, platform).artefacts if has_lock(path, platform) else None
+    return read_own_lock(path, platform).artefacts if has_lock(path, platform) else None
 
 
 def _holds(catalogue: Catalogue, series: str, name: str, platform: str) -> bool:

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
 from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.artefact import Artefact
-from scs_build.locks.files import read_lock
+from scs_build.locks.files import read_own_lock
 from scs_build.locks.layered import lock_of
 from scs_build.locks.models import Lock
 from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
@@ -93,7 +93,7 @@ class Graph:
 
     def _lock(self, name: str) -> Lock:
         component = self.catalogue.component(name)
-        lock = read_lock(lock_of(component, self.series.name), self.platform)
+        lock = read_own_lock(lock_of(component, self.series.name), self.platform)
         refuse_overridden(lock, component.recipe, self._limits)
         return lock
 

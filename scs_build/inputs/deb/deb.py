@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import clean, tar_members
-from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.artefact import LINE, Artefact, Forms, Member
 from scs_build.inputs.deb.mirrors import archive_of, mirrors
+from scs_build.inputs.deb.package import RELATIONS
 from scs_build.inputs.description import Description, Identity, Origin
 from scs_build.inputs.purl import package_url
 
@@ -21,12 +23,19 @@ if TYPE_CHECKING:
     from scs_build.recipes.models import PythonChannel, Series
     from scs_build.recipes.site import Site
 
+NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+VERSION = re.compile(r"([0-9]+:)?[A-Za-z0-9][A-Za-z0-9.+~-]*")
+
 
 class DebInput:
     """Debian binary packages."""
 
     kind = "deb"
-    fields = ("path", "source", "source_version", "architecture")
+    fields: ClassVar[Forms] = {
+        "name": NAME, "version": VERSION, "source": NAME, "source_version": VERSION,
+        "architecture": re.compile(r"[a-z0-9-]+"), "path": re.compile(r"[A-Za-z0-9][^\x00-\x20\x7f]*"),
+    }  # fmt: skip
+    optional: ClassVar[Forms] = dict.fromkeys((*RELATIONS, "multi_arch", "group"), LINE)
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield the package's place on each mirror, then in each dated archive of the site."""

@@ -112,10 +112,15 @@ class Relation:
         """Tell whether `version` fulfils the condition."""
         from debian.debian_support import version_compare
 
-        order = version_compare(version, self.version) if self.operator else 0
+        if not self.operator:
+            return True
+        try:
+            order: int = version_compare(version, self.version)
+        except ValueError:  # no version: nothing fulfils such a condition
+            return False
         return {
-            "": True, "<<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">>": order > 0,
-        }[self.operator]  # fmt: skip
+            "<<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">>": order > 0,
+        }.get(self.operator, False)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -136,7 +141,7 @@ class World:
         self.packages = {package.name: package for package in packages}
         self._providers: dict[str, list[tuple[Package, Relation]]] = {}
         for package in self.packages.values():
-            for (provided,) in parse_relations(package.provides):
+            for provided in (each for group in parse_relations(package.provides) for each in group):
                 self._providers.setdefault(provided.name, []).append((package, provided))
 
     def fulfilling(self, relation: Relation) -> Iterator[Package]:

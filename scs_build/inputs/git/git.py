@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.artefact import Artefact, Forms
 from scs_build.inputs.url import UrlInput
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class GitInput(UrlInput):
     """Trees of git repositories; the archive is made from the repository each time."""
 
     kind = "git"
-    fields: tuple[str, ...] = ("url", "path", "commit")
+    fields: ClassVar[Forms] = {**UrlInput.fields, "commit": COMMIT}
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield the addresses of the archive."""

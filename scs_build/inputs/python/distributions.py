@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import tar_members, zip_members
-from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.artefact import LINE, Artefact, Forms, Member
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.purl import package_url
 from scs_build.inputs.python.installed import installed
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class _Distribution:
-    fields = ("file",)
+    fields: ClassVar[Forms] = {
+        "name": re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
+        "version": re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*"),
+        "file": re.compile(r"[A-Za-z0-9][^/\x00-\x1f\x7f]*"),
+    }
+    optional: ClassVar[Forms] = dict.fromkeys(("requirement", "group"), LINE)
 
     def urls(self, artefact: Artefact, site: Site) -> Iterable[str]:
         """Yield where the file is, asking the indices of the site or of uv; only its hash counts."""

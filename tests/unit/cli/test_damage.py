@@ -17,7 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scs_build.cli.main import main
-from scs_build.errors import FormatError, ManifestError, UnknownNameError, VerificationError
+from scs_build.errors import (
+    FormatError,
+    ManifestError,
+    OfflineError,
+    SiteError,
+    UnknownNameError,
+    VerificationError,
+)
 from tests.canary.checkout import make_checkout
 from tests.unit.manifest.made import make_layout
 from tests.unit.mutations import damaged, damaged_json, damaged_yaml
@@ -123,6 +130,33 @@ def test_reading_a_damaged_checkout(root: Path, kind: str, choice: st.DataObject
     with changed(path, data):
         for args in READING:
             ends_well(root, *args)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=settings().max_examples // 10)
+@given(choice=st.data())
+def test_nothing_is_built_from_a_damaged_checkout(root: Path, kind: str, choice: st.DataObject) -> None:
+    """Where the damage is none, the build ends because the artefacts are not there."""
+    path, data = drawn(root, kind, choice)
+    store = root.parent / "unbuilt"
+    args = ("build", "--offline", "-o", str(root.parent / "out"), "--root", str(root), "--store", str(store))
+    with changed(path, data):
+        status, _, talked = call(*args)
+    assert status in (*INPUT, OfflineError.exit_code), f"{status}\n{talked}\n{reports()}"
+    assert not any((store / "trees").iterdir() if (store / "trees").exists() else ())
+    assert not any((store / "blobs/sha256").iterdir() if (store / "blobs/sha256").exists() else ())
+
+
+@settings(max_examples=settings().max_examples // 10)
+@given(data=damaged_yaml(b"format: 1\ndebian: [https://mirror.example.org/debian]\n"))
+def test_nothing_is_built_with_a_damaged_site(root: Path, data: bytes) -> None:
+    site = root.parent / "site.yaml"
+    site.write_bytes(data)
+    place = ("--root", str(root), "--store", str(root.parent / "unbuilt"), "-o", str(root.parent / "out"))
+    status, _, talked = call("build", "--offline", "--site", str(site), *place)
+    assert status in (SiteError.exit_code, FormatError.exit_code, OfflineError.exit_code), (
+        f"{status}\n{talked}\n{reports()}"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,7 +15,8 @@ AMD64 = "linux/amd64"
 
 
 def line(name: str, version: str = "1", **data: str) -> Artefact:
-    return Artefact("deb", name, version, "a" * 64, 7, data=data)
+    source = {"source": name, "source_version": version, "architecture": "all"}
+    return Artefact("deb", name, version, "a" * 64, 7, data={"path": f"pool/{name}.deb", **source, **data})
 
 
 def lock(*lines: Artefact, platform: str = AMD64) -> Lock:

@@ -38,7 +38,11 @@ LOCKS: dict[str, list[tuple[str, ...]]] = {
 
 def artefact(kind: str, name: str, version: str, role: str = "image") -> dict[str, Any]:
     digest = hashlib.sha256(f"{kind} {name} {version}".encode()).hexdigest()
-    return {"kind": kind, "name": name, "version": version, "role": role, "sha256": digest, "size": 1}
+    head = {"kind": kind, "name": name, "version": version, "role": role, "sha256": digest, "size": 1}
+    if kind != "deb":
+        return {**head, "file": f"{name}-{version}.whl"}
+    source = {"source": name, "source_version": version, "architecture": "amd64"}
+    return {**head, "path": f"pool/{name}.deb", **source}
 
 
 class World:

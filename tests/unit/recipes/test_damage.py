@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from scs_build.errors import FormatError, InputError, RecipeError, SiteError
+from scs_build.recipes.licences import LicencePolicy
 from scs_build.recipes.loader import parse
-from scs_build.recipes.models import Paths, Recipe, Series
+from scs_build.recipes.models import LayerHead, Paths, Recipe, Series, SeriesAddition
+from scs_build.recipes.policy import Hardening
 from scs_build.recipes.site import Site
 from tests.unit.mutations import damaged_yaml
 
-IMAGES = Path(__file__).parents[3] / "images"
+ROOT = Path(__file__).parents[3]
+IMAGES = ROOT / "images"
 SITE = b"""\
 format: 1
 debian: [https://mirror.example.org/debian, "file:///srv/debian"]
@@ -30,6 +33,10 @@ DOCUMENTS: list[tuple[bytes, type[BaseModel], type[InputError]]] = [
     ((IMAGES / "series/2026.1/series.yaml").read_bytes(), Series, RecipeError),
     ((IMAGES / "paths.yaml").read_bytes(), Paths, RecipeError),
     (SITE, Site, SiteError),
+    ((ROOT / "policy/hardening.yaml").read_bytes(), Hardening, RecipeError),
+    ((ROOT / "policy/licences.yaml").read_bytes(), LicencePolicy, RecipeError),
+    (b"format: 1\nname: provider\nvendor: A provider\n", LayerHead, RecipeError),
+    (b"format: 1\nconstraints: more.txt\ncomponents: {keystone: ~=29.1}\n", SeriesAddition, RecipeError),
 ]
 
 
