@@ -54,9 +54,23 @@ def layers_of(answer: Mapping[str, Any]) -> set[str]:
 
 
 @contextmanager
-def fresh_store(store: Store, kept: tuple[str, ...] = ()) -> Iterator[Store]:
-    """Lend a store with the artefacts of `store` and, of what was built, only steps of the kinds `kept`."""
-    other = Store(store.root.with_name(f"{store.root.name}-bench-{os.getpid()}"))
+def beside(store: Store) -> Iterator[Path]:
+    """Lend a directory on the file system of a store, removed when every measurement is done.
+
+    ext4 takes seconds to make files in a place where thousands were just removed: it passes over inodes
+    that were freed in the last minutes, one by one. Nothing is removed between two measurements.
+    """
+    folder = store.root.with_name(f"{store.root.name}-bench-{os.getpid()}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def fresh_store(store: Store, folder: Path, kept: tuple[str, ...] = ()) -> Store:
+    """Return a store with the artefacts of `store` and, of what was built, only steps of the kinds `kept`."""
+    other = Store(folder)
     other.prepare()
     steps = {s.name: s for name in IMAGES for s in graph_of().image(name).closure().values()}.values()
     blobs = {artefact.sha256 for step in steps for artefact in step.artefacts}
@@ -68,20 +82,17 @@ def fresh_store(store: Store, kept: tuple[str, ...] = ()) -> Iterator[Store]:
             blobs.update(record["uses"]["blobs"])
     for blob in blobs:
         other.blob(blob).hardlink_to(store.blob(blob))
-    try:
-        yield other
-    finally:
-        shutil.rmtree(other.root)
+    return other
 
 
-def floor_of(store: Store, answer: Mapping[str, Any]) -> Mapping[str, float]:
+def floor_of(store: Store, folder: Path, answer: Mapping[str, Any]) -> Mapping[str, float]:
     """Return the seconds of the parts of the floor."""
     graph = graph_of()
     record = result_of(store, graph.tools())
     assert record is not None
     tools = ToolsTree(store.tree_path(record["uses"]["trees"][0]))
-    with store.scratch("floor") as work:
-        parts = Floor(graph, store, IMAGE, tools, work).run()
+    folder.mkdir()
+    parts = Floor(graph, store, IMAGE, tools, folder).run()
     return {**parts, "compress": compression(store, layers_of(answer))}
 
 
@@ -97,11 +108,12 @@ def one_line_change(store: Store, built: Mapping[str, Any]) -> tuple[float, int]
 
 def measure(store: Store) -> dict[str, float]:
     """Return all figures; needs the images built, so that all artefacts are there."""
-    parts = floor_of(store, build_images(store, *IMAGES))
-    plain = parts["install"] + parts["venv"] + parts["compress"]
-    with fresh_store(store, kept=("wheel",)) as other:
+    with beside(store) as folder:
+        parts = floor_of(store, folder / "floor", build_images(store, *IMAGES))
+        plain = parts["install"] + parts["venv"] + parts["compress"]
+        other = fresh_store(store, folder / "with-wheels", kept=("wheel",))
         without = build_images(other, *IMAGES)["process_seconds"]
-    with fresh_store(store) as other:
+        other = fresh_store(store, folder / "empty")
         answer = build_images(other, *IMAGES)
         change, written = one_line_change(other, answer)
     complete = answer["process_seconds"]

@@ -48,7 +48,7 @@ fi
 
 def run_tools(shop: Workshop, step: Step) -> Record:
     """Unpack the tools tree."""
-    extract_tools(shop.store, step.artefacts, step.key)
+    extract_tools(shop.store, step.artefacts, step.key, shop.jobs)
     return make_record(step.key, trees=[step.key])
 
 

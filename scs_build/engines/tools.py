@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,33 +89,41 @@ class ToolsTree:
         )
 
 
-def extract_tools(store: Store, artefacts: Iterable[Artefact], key: str) -> Path:
+def extract_tools(store: Store, artefacts: Iterable[Artefact], key: str, jobs: int = 1) -> Path:
     """Unpack .debs and the programs of wheels from the store into the store's tree `key`; return its path.
 
-    No maintainer script runs. The artefacts must be in the store; a tree that is there stays as it is.
+    `jobs` of them at a time. No maintainer script runs. The artefacts must be in the store; a tree that is there stays as it is.
     """
     with store.lock(f"tree-{key}"):
         if there := store.tree(key):
             return there
         with store.new_tree(key) as tree:
-            fill_tree(tree, [(a.kind, store.blob(a.sha256)) for a in artefacts])
+            fill_tree(tree, [(a.kind, store.blob(a.sha256)) for a in artefacts], jobs)
     made = store.tree(key)
     if made is None:
         raise EngineError(f"the tools tree {key} is not in the store after it was unpacked")
     return made
 
 
-def fill_tree(tree: Path, archives: Iterable[tuple[str, Path]]) -> None:
+def fill_tree(tree: Path, archives: Iterable[tuple[str, Path]], jobs: int = 1) -> None:
     """Unpack archives (kind and file) into the empty directory `tree` and make it usable as a root."""
+    tree.chmod(0o755)
+    # No two packages bring the same file, so the order is free: the largest first, or one ends alone.
+    largest_first = sorted(archives, key=lambda pair: pair[1].stat().st_size, reverse=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in [pool.submit(unpack, *pair, tree) for pair in largest_first]:
+            done.result()
+    finish_tree(tree)
+
+
+def unpack(kind: str, archive: Path, tree: Path) -> None:
+    """Unpack a package, or the programs of a wheel, into `tree`."""
     from scs_build.inputs.deb.deb import extract
 
-    tree.chmod(0o755)
-    for kind, archive in archives:
-        if kind == "deb":
-            extract(archive, tree)
-        else:
-            extract_programs(archive, tree / "usr/bin")
-    finish_tree(tree)
+    if kind == "deb":
+        extract(archive, tree)
+    else:
+        extract_programs(archive, tree / "usr/bin")
 
 
 def extract_programs(wheel: Path, into: Path) -> None:
