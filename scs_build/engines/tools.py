@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,25 +105,20 @@ def extract_tools(store: Store, artefacts: Iterable[Artefact], key: str, jobs: i
     return made
 
 
-def fill_tree(tree: Path, archives: Iterable[tuple[str, Path]], jobs: int = 1) -> None:
+def fill_tree(tree: Path, archives: Sequence[tuple[str, Path]], jobs: int = 1) -> None:
     """Unpack archives (kind and file) into the empty directory `tree` and make it usable as a root."""
-    tree.chmod(0o755)
-    # No two packages bring the same file, so the order is free: the largest first, or one ends alone.
-    largest_first = sorted(archives, key=lambda pair: pair[1].stat().st_size, reverse=True)
-    with ThreadPoolExecutor(jobs) as pool:
-        for done in [pool.submit(unpack, *pair, tree) for pair in largest_first]:
-            done.result()
-    finish_tree(tree)
-
-
-def unpack(kind: str, archive: Path, tree: Path) -> None:
-    """Unpack a package, or the programs of a wheel, into `tree`."""
     from scs_build.inputs.deb.deb import extract
 
-    if kind == "deb":
-        extract(archive, tree)
-    else:
-        extract_programs(archive, tree / "usr/bin")
+    tree.chmod(0o755)
+    by_kind = {kind: [path for other, path in archives if other == kind] for kind in ("deb", "wheel")}
+    # No two packages bring the same file, so the order is free: the largest first, or one ends alone.
+    by_kind["deb"].sort(key=lambda path: path.stat().st_size, reverse=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        for unpacked in [pool.submit(extract, path, tree) for path in by_kind["deb"]]:
+            unpacked.result()
+    for wheel in by_kind["wheel"]:  # after the packages: the folders have their modes
+        extract_programs(wheel, tree / "usr/bin")
+    finish_tree(tree)
 
 
 def extract_programs(wheel: Path, into: Path) -> None:
