@@ -38,10 +38,28 @@ def graph_of(root: Path = ROOT) -> Graph:
     return Graph(catalogue, catalogue.series(SERIES), "linux/amd64")
 
 
+def tools_of(graph: Graph, store: Store) -> ToolsTree:
+    """Return the tools tree of a store in which something was built."""
+    record = result_of(store, graph.tools())
+    assert record is not None
+    return ToolsTree(store.tree_path(record["uses"]["trees"][0]))
+
+
 def build_images(store: Store, *images: str, root: Path = ROOT) -> dict[str, Any]:
     """Build as a user does, in a process of its own; return `build --json`, and the seconds of the whole."""
     output = store.root / "output"
-    command = [*SCS_BUILD, "build", *images, "--json", "--root", root, "-o", output, "--store", store.root]
+    command: list[str | Path] = [
+        *SCS_BUILD,
+        "build",
+        *images,
+        "--json",
+        "--root",
+        root,
+        "-o",
+        output,
+        "--store",
+        store.root,
+    ]
     began = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     seconds = time.perf_counter() - began
@@ -88,11 +106,8 @@ def fresh_store(store: Store, folder: Path, kept: tuple[str, ...] = ()) -> Store
 def floor_of(store: Store, folder: Path, answer: Mapping[str, Any]) -> Mapping[str, float]:
     """Return the seconds of the parts of the floor."""
     graph = graph_of()
-    record = result_of(store, graph.tools())
-    assert record is not None
-    tools = ToolsTree(store.tree_path(record["uses"]["trees"][0]))
     folder.mkdir()
-    parts = Floor(graph, store, IMAGE, tools, folder).run()
+    parts = Floor(graph, store, IMAGE, tools_of(graph, store), folder).run()
     return {**parts, "compress": compression(store, layers_of(answer))}
 
 

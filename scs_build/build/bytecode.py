@@ -21,7 +21,9 @@ Sources = Mapping[str, str]
 
 def run_bytecode(shop: Workshop, step: Step) -> Record:
     """Compile the locked wheels of an image, as far as no image had them before."""
-    records = wheel_bytecode(shop, step, step.artefacts, shop.stack(step.runs_on[0]))
+    # The tools bring the shell and what else a step may need; the interpreter's own files lie above them.
+    stack = (*shop.tools.layers, *shop.stack(step.runs_on[0]))
+    records = wheel_bytecode(shop, step, step.artefacts, stack)
     result = digest_of({sha256: record["result"] for sha256, record in records.items()})
     return make_record(result, trees=_trees(records))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,8 @@ class ToolsTree:
 def extract_tools(store: Store, artefacts: Iterable[Artefact], key: str, jobs: int = 1) -> Path:
     """Unpack .debs and the programs of wheels from the store into the store's tree `key`; return its path.
 
-    `jobs` of them at a time. No maintainer script runs. The artefacts must be in the store; a tree that is there stays as it is.
+    `jobs` of them at a time. No maintainer script runs. The artefacts must be in the store; a tree that is
+    there stays as it is.
     """
     with store.lock(f"tree-{key}"):
         if there := store.tree(key):
@@ -113,7 +115,7 @@ def fill_tree(tree: Path, archives: Sequence[tuple[str, Path]], jobs: int = 1) -
     by_kind = {kind: [path for other, path in archives if other == kind] for kind in ("deb", "wheel")}
     # No two packages bring the same file, so the order is free: the largest first, or one ends alone.
     by_kind["deb"].sort(key=lambda path: path.stat().st_size, reverse=True)
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs, threading.current_thread().name) as pool:
         for unpacked in [pool.submit(extract, path, tree) for path in by_kind["deb"]]:
             unpacked.result()
     for wheel in by_kind["wheel"]:  # after the packages: the folders have their modes

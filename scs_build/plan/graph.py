@@ -51,6 +51,7 @@ class Graph:
         self.tools = cache(self._tools)
         self.scaffold = cache(self._scaffold)
         self.tool_facts = cache(self._tool_facts)
+        self.interpreter = cache(self._interpreter)
 
     @cached_property
     def _limits(self) -> Limits:
@@ -218,7 +219,21 @@ class Graph:
         )  # fmt: skip
         return replace(step, name=f"wheel:{sdist.name}:{component.name}")
 
-    def _interpreter(self, component: Component) -> dict[str, str]:
+    def _interpreter(self, name: str) -> Step:
+        """The tree that compiles for an image: what its first ancestor with the interpreter ships, unpacked.
+
+        It is there before any package is installed. It lies on the tools, and is the tools where the packages
+        of no ancestor bring the interpreter: then there is nothing to compile for.
+        """
+        debs: tuple[Artefact, ...] = ()
+        for part in self.lineage(name):
+            debs += self.lock(part.name).of_kind("deb", "image")
+            if any(deb.name == f"python{self.series.python.version}" for deb in debs):
+                step = self._step(TOOLS, part, artefact_facts(debs), artefacts=debs)
+                return replace(step, name=f"interpreter:{part.name}")
+        return self.tools()
+
+    def _interpreter_facts(self, component: Component) -> dict[str, str]:
         locks = [self.lock(part) for part in self.catalogue.lineage(component.name)]
         found = tuple(a for lock in locks for a in lock.of_kind("deb", "image") if "python3" in a.name)
         return artefact_facts(found, "interpreter/")
@@ -228,11 +243,11 @@ class Graph:
         wheels = self.lock(component.name).of_kind("wheel", "image")
         facts = {
             **artefact_facts(wheels),
-            **self._interpreter(component),
+            **self._interpreter_facts(component),
             "python": self._python_fact,
             "paths": self._paths_fact(component),
         }
-        runs_on = (self.base_of(component), self.tools())
+        runs_on = (self.interpreter(component.name), self.tools())
         return self._step("bytecode", component, facts, runs_on=runs_on, artefacts=wheels)
 
     def _venv(self, component: Component) -> Step:
@@ -241,8 +256,8 @@ class Graph:
         compiled = (self._wheel(component, sdist) for sdist in sdists)
         facts = {**bytecode.facts, **self.tool_facts("uv")}
         return self._step(
-            "venv", component, facts, needs=(bytecode, *compiled), runs_on=bytecode.runs_on,
-            artefacts=bytecode.artefacts,
+            "venv", component, facts, needs=(bytecode, *compiled),
+            runs_on=(self.base_of(component), self.tools()), artefacts=bytecode.artefacts,
         )  # fmt: skip
 
     def _packages(self, component: Component) -> Step:

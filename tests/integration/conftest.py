@@ -38,6 +38,11 @@ def build_images(
     return build(graph_of(root), store, names, options, Silent())
 
 
+def make_all(store: Store, graph: Graph, steps: Iterable[Step]) -> None:
+    """Run those of the steps that the store has no results of, also what no build needs any more."""
+    Executor(graph, store, NativeEngine, 2, Silent()).make(list(steps))
+
+
 def fetch_all(store: Store, steps: Iterable[Step]) -> None:
     """Fetch the artefacts of these steps that the store does not hold."""
     site = load_site()

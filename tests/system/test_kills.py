@@ -12,7 +12,7 @@ from scs_build.store.store import Store
 from tests.dying import Point
 from tests.integration.build import parts, points
 from tests.integration.build.victim import Victim, kill_and_go_on
-from tests.integration.conftest import ROOT, graph_of
+from tests.integration.conftest import ROOT, graph_of, make_all
 
 GRAPH = graph_of()
 STEPS = parts.steps_of(GRAPH, GRAPH.catalogue.images(GRAPH.series))
@@ -21,6 +21,7 @@ STEPS = parts.steps_of(GRAPH, GRAPH.catalogue.images(GRAPH.series))
 @pytest.fixture(scope="module")
 def victim(store: Store, built: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     """A store in which the images of the series are built."""
+    make_all(store, GRAPH, STEPS.values())
     with parts.beside(store) as folder:
         other = parts.copied(store, Store(folder / "store"), STEPS.values(), STEPS)
         victim = Victim(other, ROOT, tmp_path_factory.mktemp("out"))

@@ -14,7 +14,7 @@ from scs_build.store.store import Store
 from tests.canary.checkout import IMAGES, make_checkout, stock
 from tests.elsewhere import build_elsewhere
 from tests.integration.build import parts
-from tests.integration.conftest import ROOT, SERIES, build_images, graph_of
+from tests.integration.conftest import ROOT, SERIES, build_images, graph_of, make_all
 
 
 @pytest.fixture
@@ -45,11 +45,12 @@ def canary_steps(canary_root: Path) -> dict[str, Step]:
 
 
 @pytest.fixture(scope="session")
-def canaries(store: Store, built: BuildResult, canary_root: Path) -> Store:
+def canaries(store: Store, built: BuildResult, canary_root: Path, canary_steps: dict[str, Step]) -> Store:
     """The user's store, with the canary images built in it."""
     stock(store)
     result = build_images(store, IMAGES, canary_root)
     assert not result.failures, result.failures
+    make_all(store, graph_of(canary_root), canary_steps.values())
     return store
 
 

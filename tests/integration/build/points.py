@@ -11,7 +11,7 @@ from tests.dying import Point
 WRITING = ("open", "*/tmp/blob-*")
 # What each kind of step is about when it is half done.
 MIDDLE: Mapping[Kind, tuple[str, str, int]] = {
-    "tools": ("open", "*/tmp/tree-*", 1000),
+    "tools": ("open", "*/tmp/tree-*", 300),
     "scaffold": ("program", "dpkg", 1),
     "install": ("program", "dpkg", 1),
     "wheel": ("program", "cc1", 1),
@@ -33,7 +33,7 @@ def start(step: Step) -> Point:
 def middle(step: Step) -> Point:
     """The step is half done."""
     event, path, number = MIDDLE[step.kind]
-    return Point(step.name, event, path, number)
+    return Point(f"{step.name}*", event, path, number)  # or in a thread that helps
 
 
 def made(step: Step) -> Point:

@@ -143,3 +143,16 @@ def test_another_group_of_tools_is_a_tree_of_its_own_and_changes_no_other_key(wo
 def test_a_group_that_the_lock_does_not_have_is_told(world: World) -> None:
     with pytest.raises(LockError, match="has no group registry"):
         world.graph().tools("registry")
+
+
+def test_byte_code_waits_for_the_interpreter_that_an_ancestor_ships_and_for_no_installation(
+    world: World,
+) -> None:
+    world.lock("iaas/app", PURE)
+    world.lock(
+        "bases/base", [*LOCKS["bases/base"], ("deb", "python3.13", "3.13.5"), ("deb", "gcc", "14", "install")]
+    )
+    step = next(step for step in world.graph().image("app").closure().values() if step.kind == "bytecode")
+    assert not [name for name in step.closure() if name.startswith(("install", "scaffold"))]
+    interpreter = step.closure()["interpreter:base"]
+    assert {artefact.name for artefact in interpreter.artefacts} == {"openssl", "python3.13"}
