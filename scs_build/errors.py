@@ -191,6 +191,13 @@ class FindingError(ResultError):
     meaning = "a check of an image found something"
 
 
+class DifferenceError(ResultError):
+    """Two images that were compared differ."""
+
+    exit_code = 36
+    meaning = "two images differ"
+
+
 class InfrastructureError(ScsBuildError):
     """Nothing is wrong with the input; the same call may succeed later."""
 
