@@ -161,6 +161,8 @@ class StepError(ResultError):
 
     exit_code = 31
     meaning = "a build step failed"
+    # Whether it was ended because the build was: then nothing is wrong with it.
+    cancelled = False
 
 
 class UnexplainedError(ResultError):
