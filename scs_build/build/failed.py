@@ -73,6 +73,11 @@ def failed_states(store: Store, series: str) -> list[FailedState]:
     return sorted(found, key=lambda state: state.when, reverse=True)
 
 
+def log_of(store: Store, name: str) -> Path:
+    """Return where the log of the step of this name lies, when it failed."""
+    return store.root / "logs" / f"{name.replace(':', '-')}.log"
+
+
 def image_of(name: str) -> str:
     """Return the image that a step works for, which ends its name."""
     return name.rpartition(":")[2]

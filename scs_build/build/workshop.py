@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from scs_build.build.failed import keep_state
+from scs_build.build.failed import keep_state, log_of
 from scs_build.build.records import Record
 from scs_build.engines.outcome import is_disk_full
 from scs_build.engines.spec import Engine, StepSpec
@@ -119,7 +119,7 @@ class Workshop:
             return self.store.disk_full(f"{spec.name} needs more room")
         if error.cancelled:
             return error
-        kept = self.store.root / "logs" / f"{spec.name.replace(':', '-')}.log"
+        kept = log_of(self.store, spec.name)
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(log, kept)
         series = self.graph.series.name

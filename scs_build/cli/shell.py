@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from scs_build.plan.step import Step
 
 SHELL = ("/bin/sh", "-i")
+# A shell that talks with a person takes no notice of SIGTERM.
+HANG_UP = signal.SIGHUP
 
 
 @click.command()
@@ -35,8 +38,8 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
     A shell in the tree of the step that failed last on the way to IMAGE, as it was left: its layers, its
     inputs and what it had changed, with its environment and without a network; only what lay in /tmp and
     /run is gone. When nothing failed: the tree where its packages are installed, or where its wheels are
-    compiled. Which state it is, is said first; what is changed there is gone afterwards. `exit` or Ctrl-D
-    ends it.
+    compiled. Which state it is, is said first; what is changed there is gone afterwards. `exit`, Ctrl-D and
+    Ctrl-C end it.
 
     With COMMAND this is run in place of a shell, and the status is its own. One state of each image is kept,
     until IMAGE is built or `scs-build store gc` takes it.
@@ -61,23 +64,22 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
         upper.mkdir(mode=0o755)
         work.mkdir()
         sys.stderr.flush()
-        raise SystemExit(attended(tools, NativeEngine(tools).argv(spec, upper, work), {}))
+        raise SystemExit(attended(tools, NativeEngine(tools).argv(spec, upper, work), {}, HANG_UP))
 
 
 def _state(session: Session, graph: Graph, image: str) -> tuple[str, StepSpec]:
     """Return in words which state is shown, and the state."""
-    from scs_build.build.failed import failed_states
+    from scs_build.build.failed import failed_states, log_of
     from scs_build.plan.history import result_of
-    from scs_build.run import command_line
 
     steps = graph.image(image).closure()
     for state in failed_states(session.store, graph.series.name):
         step = steps.get(state.spec.name)
         if step and not result_of(session.store, step):
             _require(state.spec, image)
-            began = command_line(state.spec.argv).partition("\n")[0]
             inputs = ", ".join(state.spec.inputs) or "none"
-            return f"{state.spec.name} failed here; inputs: {inputs}; it ran: {began} ...", state.spec
+            log = log_of(session.store, state.spec.name)
+            return f"{state.spec.name} failed here; inputs: {inputs}; its log: {log}", state.spec
     return _installed(session, image, list(steps.values()))
 
 

@@ -110,7 +110,7 @@ class NativeEngine:
             late = threading.Timer(spec.timeout, leash.cut)
             with self._lock:
                 if self._cancelled:
-                    raise StepError(f"{spec.name} was cancelled")
+                    raise cancelled(spec.name, log)
                 self._running.add(leash)
             late.start()
             try:

@@ -59,8 +59,13 @@ def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: 
     return attended(tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment})
 
 
-def attended(tools: ToolsTree, argv: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a sandbox with the caller's own streams until it ends, as `run_image` says."""
+def attended(
+    tools: ToolsTree,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    ending: signal.Signals = signal.SIGTERM,
+) -> int:
+    """Run a sandbox with the caller's own streams until it ends, as `run_image` says; `ending` tells it to."""
     if os.geteuid() != 0:
         raise EngineError("running images needs root", solution="run scs-build as root")
     with one_interrupt():
@@ -68,6 +73,6 @@ def attended(tools: ToolsTree, argv: Sequence[str], environment: Mapping[str, st
         try:
             status = process.wait()
         except KeyboardInterrupt:
-            process.stop(signal.SIGTERM, GRACE_SECONDS)
+            process.stop(ending, GRACE_SECONDS)
             status = process.wait()
     return status or 0
