@@ -65,7 +65,7 @@ def attended(
     environment: Mapping[str, str],
     ending: signal.Signals = signal.SIGTERM,
 ) -> int:
-    """Run a sandbox with the caller's own streams until it ends, as `run_image` says; `ending` tells it to."""
+    """Run a sandbox with the caller's own streams, as `run_image` says; `ending` tells it to end."""
     if os.geteuid() != 0:
         raise EngineError("running images needs root", solution="run scs-build as root")
     with one_interrupt():
