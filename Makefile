@@ -15,6 +15,8 @@ ZUUL_BIN := $(ZUUL_VENV)/bin
 ZUUL_STAMP := $(ZUUL_VENV)/.up-to-date
 # Unit tests run without a network wherever this machine lets us take it away.
 OFFLINE := $(shell unshare --net true 2>/dev/null && echo "unshare --net")
+# With CI_RESULTS each run of pytest leaves what it found there, as JUnit.
+junit = $(if $(CI_RESULTS),--junitxml=$(CI_RESULTS)/$(1).xml)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock-requirements" $(if $(UPGRADE),--upgrade)
 
@@ -60,18 +62,18 @@ lint: setup
 
 unit: setup
 	@.ci/packages $(TEST_PACKAGES)
-	$(OFFLINE) $(BIN)/python -m pytest -n 2 tests/unit
+	$(OFFLINE) $(BIN)/python -m pytest $(call junit,unit) -n 2 tests/unit
 
 # The proof comes before the integration tests, so that the last line is pytest's.
 test: check
 	$(BIN)/scs-build quickstart
 	$(MAKE) --no-print-directory test-zuul
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest $(call junit,integration) tests/integration
 
 # Set-up of a role fetches what it installs, so that only the first line can do without a network.
 test-zuul: setup-zuul
-	$(OFFLINE) $(ZUUL_BIN)/python -m pytest tests/zuul
-	$(ZUUL_BIN)/python -m pytest tests/roles
+	$(OFFLINE) $(ZUUL_BIN)/python -m pytest $(call junit,zuul) tests/zuul
+	$(ZUUL_BIN)/python -m pytest $(call junit,roles) tests/roles
 
 test-system: setup
 	@.ci/packages $(TEST_PACKAGES)

@@ -161,6 +161,8 @@ class StepError(ResultError):
 
     exit_code = 31
     meaning = "a build step failed"
+    # Whether it was ended because the build was: then nothing is wrong with it.
+    cancelled = False
 
 
 class UnexplainedError(ResultError):
@@ -189,6 +191,13 @@ class FindingError(ResultError):
 
     exit_code = 35
     meaning = "a check of an image found something"
+
+
+class DifferenceError(ResultError):
+    """Two images that were compared differ."""
+
+    exit_code = 36
+    meaning = "two images differ"
 
 
 class InfrastructureError(ScsBuildError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scs_build.build.executor import Executor, Outcome
+from scs_build.build.failed import forget_states
 from scs_build.build.records import Record
 from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
@@ -103,6 +104,9 @@ def build(
         wanted = [image.step for image in plan.images if image.action == "build"]
         outcomes = executor.make(wanted)
     made, failures = _sorted_out(plan, store, outcomes, executor.seconds)
+    done = {image.name for image in made}
+    steps = {name for image in plan.images if image.name in done for name in image.step.closure()}
+    forget_states(store, plan.series, steps)
     seconds = time.monotonic() - started
     return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds)
 

@@ -42,17 +42,35 @@ class Executor:
         self._slots = threading.Semaphore(jobs)
         self._futures: dict[str, Future[Record]] = {}
         self._guard = threading.Lock()
+        self._running: set[str] = set()
         self._stopped = threading.Event()
         self.seconds: dict[str, float] = {}
 
     def make(self, steps: Iterable[Step]) -> dict[str, Outcome]:
-        """Make these steps; each name maps to its record or to the error that kept it from being made."""
+        """Make these steps; each name maps to its record or to the error that kept it from being made.
+
+        Nothing runs any more when it returns: where a step failed, those beside it that still run are waited
+        for, as what they make is of use to the next build, and no other is started.
+        """
         futures = {step.name: self._future(step) for step in steps}
         try:
-            return {name: _outcome(future) for name, future in futures.items()}
+            outcomes = {name: _outcome(future) for name, future in futures.items()}
+            if any(isinstance(outcome, BaseException) for outcome in outcomes.values()):
+                self._settle()
         except BaseException:
             self.stop()
             raise
+        return outcomes
+
+    def _settle(self) -> None:
+        """Start nothing more, and wait for what runs beside a step that failed."""
+        with self._guard:
+            self._stopped.set()
+            running = sorted(self._running)
+        if running:
+            self._progress.say(f"a step failed; waiting for what still runs: {', '.join(running)}")
+        for name in running:
+            _outcome(self._futures[name])
 
     def stop(self) -> None:
         """Start nothing more and end what runs."""
@@ -78,6 +96,9 @@ class Executor:
         else:
             self._records[step.name] = record
             future.set_result(record)
+        finally:
+            with self._guard:
+                self._running.discard(step.name)
 
     def _gather(self, steps: Iterable[Step]) -> Mapping[str, Record]:
         waiting = {step.name: self._future(step) for step in steps}
@@ -100,8 +121,10 @@ class Executor:
 
     def _run(self, step: Step) -> Record:
         with self._slots:
-            if self._stopped.is_set():
-                raise KeyboardInterrupt
+            with self._guard:
+                if self._stopped.is_set():
+                    raise KeyboardInterrupt
+                self._running.add(step.name)
             started = time.monotonic()
             with self._progress.task(step.name.replace(":", " ")):
                 record = RUNNERS[step.kind](self._shop.at(step), step)

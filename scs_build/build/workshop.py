@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from scs_build.build.failed import keep_state, log_of
 from scs_build.build.records import Record
 from scs_build.engines.outcome import is_disk_full
 from scs_build.engines.spec import Engine, StepSpec
@@ -109,20 +110,24 @@ class Workshop:
             try:
                 self.engine.run(spec, into, scratch / "log")
             except StepError as error:
-                raise self._kept(spec, error, scratch / "log") from error
+                raise self._kept(spec, error, scratch / "log", into) from error
             yield into
 
-    def _kept(self, spec: StepSpec, error: StepError, log: Path) -> StepError | DiskFullError:
-        """Keep the log of a failed step, and say how to run that step again."""
+    def _kept(self, spec: StepSpec, error: StepError, log: Path, left: Path) -> StepError | DiskFullError:
+        """Keep the log of a failed step and what it left, and say how to look at that and run it again."""
         if is_disk_full(log):
             return self.store.disk_full(f"{spec.name} needs more room")
-        kept = self.store.root / "logs" / f"{spec.name.replace(':', '-')}.log"
+        if error.cancelled:
+            return error
+        kept = log_of(self.store, spec.name)
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(log, kept)
         series = self.graph.series.name
+        state = keep_state(self.store, series, spec, left)
         return StepError(
             f"{error.reason}\n  the whole log: {kept}",
-            solution=f"`scs-build build --series {series}` runs it again, and no finished step",
+            solution=f"`scs-build shell {state.image} --series {series}` is a shell in what it left;"
+            f" `scs-build build --series {series}` runs it again, and no finished step",
         )
 
     @contextmanager

@@ -37,7 +37,8 @@ def command(session: Session, images: tuple[str, ...], output: Path) -> None:
     of the series beside it. An interrupted build continues where it was.
     """
     result = build_images(session, images, output)
-    print_result(result.to_json(), result_text(result, output), as_json=session.json)
+    manifest = written_manifest(session, result, output)
+    print_result(result.to_json(), result_text(result, output, manifest), as_json=session.json)
     if result.failures:
         from scs_build.cli.ends import report_all
 
@@ -55,9 +56,15 @@ def build_images(session: Session, images: tuple[str, ...], output: Path) -> Bui
     write_layout(
         session.store, layout_of(output), {f"{i.name}:{result.series}": i.digest for i in result.images}
     )
-    if {image.name for image in result.images} == set(names_of(session, ())):
-        _write_manifest(make_manifest(graph, result.images), manifest_of(output, result.series))
+    if manifest := written_manifest(session, result, output):
+        _write_manifest(make_manifest(graph, result.images), manifest)
     return result
+
+
+def written_manifest(session: Session, result: BuildResult, output: Path) -> Path | None:
+    """Return where the manifest of the series is put; None where not all of its images are in the result."""
+    whole = {image.name for image in result.images} == set(names_of(session, ()))
+    return manifest_of(output, result.series) if whole else None
 
 
 def _write_manifest(manifest: Manifest, path: Path) -> None:
@@ -72,8 +79,8 @@ def _write_manifest(manifest: Manifest, path: Path) -> None:
     write_manifest(manifest, path)
 
 
-def result_text(result: BuildResult, output: Path) -> str:
-    """Return what was built as a table with sizes and times, and where it lies."""
+def result_text(result: BuildResult, output: Path, manifest: Path | None) -> str:
+    """Return what was built as a table, and where it lies; `manifest` is where one was written."""
     rows = []
     for image in result.images:
         line = image.to_json()
@@ -85,4 +92,5 @@ def result_text(result: BuildResult, output: Path) -> str:
     made = table(("image", "", "time", "unpacked", "packed", "digest"), rows, right=(2, 3, 4))
     built = sum(image.action == "build" for image in result.images)
     end = f"{built} built, {len(result.images) - built} there already, in {seconds(result.seconds)}"
-    return f"{made}\n\n{end}; images in {layout_of(output)}, manifest of the series in {output}"
+    lies = f"images in {layout_of(output)}" + (f", manifest of the series {manifest}" if manifest else "")
+    return "\n\n".join(filter(None, (made, f"{end}; {lies}")))

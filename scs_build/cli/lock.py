@@ -49,29 +49,38 @@ def make_locks(
 
     if session.offline:
         raise OfflineError("locking asks package indices", solution="leave --offline out, or use --check")
+    before = image_keys(session)
     with session.store.lock("apt"):
         changes = lock_images(
             session.catalogue, session.series, images, session.platform, session.site, upgrade=upgrade,
             upgrade_packages=packages, store=session.store,
             work=session.store.root / "indices" / session.series, progress=session.progress,
         )  # fmt: skip
-    rebuilds = rebuilt(session, {change.image for change in changes if change.content or not change})
+    after = image_keys(session)
+    rebuilds = [name for name, key in after.items() if key != before.get(name)]
     lines = [line for change in changes for line in change_lines(change)]
     lines += [f"\nthis rebuilds: {', '.join(rebuilds) or 'nothing'}"] if lines else ["nothing changed"]
     answer = {"changes": [change.to_json() for change in changes], "rebuilds": rebuilds}
     print_result(answer, "\n".join(lines), as_json=session.json)
 
 
-def rebuilt(session: Session, locks: set[str]) -> list[str]:
-    """Return the images of the series that stand on any of these locks, in the order of building."""
+def image_keys(session: Session) -> dict[str, str | None]:
+    """Return the key of each image of the series in the order of building; None where one has no valid lock.
+
+    What has another key after a change of locks is what that change rebuilds: tools that only isolate or move
+    enter no key, and others enter those of the steps that use them.
+    """
     from scs_build.cli.common import graph_of, names_of
+    from scs_build.errors import InputError
 
     graph = graph_of(session)
-    return [
-        name
-        for name in (names_of(session, ()) if locks else ())
-        if locks & {step.subject for step in graph.image(name).closure().values()}
-    ]
+    keys: dict[str, str | None] = {}
+    for name in names_of(session, ()):
+        try:
+            keys[name] = graph.image(name).key
+        except InputError:
+            keys[name] = None
+    return keys
 
 
 def change_lines(change: LockChange) -> list[str]:

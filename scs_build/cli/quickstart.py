@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scs_build.cli.common import layout_of, manifest_of, output_option
+from scs_build.cli.common import output_option
 from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result, seconds
 
@@ -36,7 +36,7 @@ def command(session: Session, output: Path) -> None:
     Builds keystone and what it stands on, starts it with its database and its cache, gets a token as a
     client would, and ends everything. A second run builds nothing and proves again.
     """
-    from scs_build.cli.build import build_images
+    from scs_build.cli.build import build_images, written_manifest
     from scs_build.cli.running import run_stack_of
 
     began = time.monotonic()
@@ -47,20 +47,23 @@ def command(session: Session, output: Path) -> None:
         raise SystemExit(report_all(built.failures))
     proved = run_stack_of(session, STACK, output)
     spent = time.monotonic() - began
+    manifest = written_manifest(session, built, output)
     answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
-    print_result(answer, closing_page(session.series, built, proved, output, spent), as_json=session.json)
+    print_result(answer, closing_page(built, proved, output, manifest, spent), as_json=session.json)
 
 
-def closing_page(series: str, built: BuildResult, proved: StackRun, output: Path, spent: float) -> str:
+def closing_page(
+    built: BuildResult, proved: StackRun, output: Path, manifest: Path | None, spent: float
+) -> str:
     """Return the last page: what was made, what was proved, where it lies, what to try next."""
     from scs_build.cli.build import result_text
     from scs_build.cli.running import service_table, token_text
 
     commands = "\n".join(f"  {line:<52} {meaning}" for line, meaning in NEXT)
     return "\n\n".join((
-        result_text(built, output),
+        result_text(built, output, manifest),
         service_table(proved),
         token_text(proved),
-        f"done in {seconds(spent)}: images in {layout_of(output)}, manifest {manifest_of(output, series)}",
+        f"done in {seconds(spent)}",
         f"next:\n{commands}",
     ))  # fmt: skip

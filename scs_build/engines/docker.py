@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,10 +50,14 @@ class DockerEngine:
         self._go_on()
         try:
             with self._container(spec) as container:
-                self._start(spec, container, log)
-                with talking(f"fetch what {spec.name} made"):
-                    into.chmod(0o755)  # it is the root directory that the step saw
-                    harvest(container.export(), spec.layers, spec.inputs, into)
+                try:
+                    self._start(spec, container, log)
+                except StepError:
+                    # Whoever looks for the reason wants to see what the step left.
+                    with suppress(ScsBuildError):
+                        _fetch(spec, container, into)
+                    raise
+                _fetch(spec, container, into)
         except ScsBuildError as error:
             if self._cancelled:
                 raise cancelled(spec.name, log) from error
@@ -162,3 +166,10 @@ class DockerEngine:
             shutil.copy(tools.path / name, tree)
         argv = (f"/{Path(tools.loader).name}", "--library-path", "/", "/true")
         self.run(StepSpec(name="check", argv=argv, layers=(tree,), timeout=60), into, folder / "log")
+
+
+def _fetch(spec: StepSpec, container: StepContainer, into: Path) -> None:
+    """Put what a step changed into a directory."""
+    with talking(f"fetch what {spec.name} made"):
+        into.chmod(0o755)  # it is the root directory that the step saw
+        harvest(container.export(), spec.layers, spec.inputs, into)

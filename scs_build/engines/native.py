@@ -22,7 +22,7 @@ from scs_build.engines.spec import (
 from scs_build.engines.supervise import Leash, supervised_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.engines.upper import clean
-from scs_build.errors import EngineError, ProgramError, ScsBuildError, StepError
+from scs_build.errors import EngineError, ProgramError, ScsBuildError
 from scs_build.run import command_line, run
 
 STATUSES = range(-64, 256)
@@ -110,7 +110,7 @@ class NativeEngine:
             late = threading.Timer(spec.timeout, leash.cut)
             with self._lock:
                 if self._cancelled:
-                    raise StepError(f"{spec.name} was cancelled")
+                    raise cancelled(spec.name, log)
                 self._running.add(leash)
             late.start()
             try:

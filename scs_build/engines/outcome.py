@@ -28,7 +28,9 @@ def failed(name: str, ended: str, log: Path, command: str) -> StepError:
 
 def cancelled(name: str, log: Path) -> StepError:
     """Return the error for a step that was ended because the build was."""
-    return StepError(f"{name} was cancelled; log: {log}")
+    error = StepError(f"{name} was cancelled; log: {log}")
+    error.cancelled = True
+    return error
 
 
 def late_end(timeout: float) -> str:

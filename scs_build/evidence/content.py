@@ -45,15 +45,15 @@ class Item:
     traits: dict[str, Any] = field(default_factory=dict)
 
 
-def layer_items(store: Store, digest: str) -> tuple[Item, ...]:
-    """Return every path of a layer of the store, in the order of its tar.
+def layer_items(store: Store, digest: str, blob: Path | None = None) -> tuple[Item, ...]:
+    """Return every path of a layer, in the order of its tar; its `blob` lies in the store unless given.
 
     Raises `VerificationError` when the blob is not what its digest says, or no layer.
     """
     key = content_key(digest)
     record = store.record(key)
     if record is None:
-        found = tuple(_read(store.blob(digest), digest))
+        found = tuple(_read(blob or store.blob(digest), digest))
         store.put_record(key, {"items": [_fields(item) for item in found], "uses": NOTHING})
         return found
     return tuple(Item(*fields) for fields in record["items"])
@@ -73,10 +73,10 @@ def is_remembered(store: Store, digest: str) -> bool:
     return store.record_path(content_key(digest)).is_file()
 
 
-def file_contents(store: Store, digest: str, wanted: Collection[str]) -> dict[str, bytes]:
+def file_contents(blob: Path, wanted: Collection[str]) -> dict[str, bytes]:
     """Return the content of files of a layer by path; paths that it does not hold are left out."""
     found: dict[str, bytes] = {}
-    with open_layer(store.blob(digest)) as members:
+    with open_layer(blob) as members:
         for tar, member in members:
             if member.name in wanted and (stream := tar.extractfile(member)):
                 found[member.name] = stream.read()

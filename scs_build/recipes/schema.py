@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from scs_build.recipes.licences import LicencePolicy
 from scs_build.recipes.models import FORMAT, LayerHead, Model, Paths, Recipe, Series, SeriesAddition
 from scs_build.recipes.policy import Hardening
@@ -23,10 +25,11 @@ DOCUMENTS: dict[str, type[Model]] = {
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the schema (draft 2020-12) of each document by name."""
-    return {name: _schema(name, model) for name, model in DOCUMENTS.items()}
+    return {name: schema_of(name, model) for name, model in DOCUMENTS.items()}
 
 
-def _schema(name: str, model: type[Model]) -> dict[str, Any]:
+def schema_of(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of one document."""
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:scs-build:schema:{name}:{FORMAT}",

@@ -118,7 +118,7 @@ def main(argv: list[str]) -> int:
         with lock:
             os.write(1, json.dumps(event).encode() + b"\n")
 
-    with one_interrupt():  # the outer process repeats SIGTERM until we end
+    with one_interrupt():  # whoever asks for the end may do so again
         try:
             tell({"result": run_job(Job.read(Path(argv[0])), tell)})
         except ScsBuildError as error:

@@ -19,7 +19,6 @@ from scs_build.run import run
 
 STATUSES = range(-64, 256)
 POLL_SECONDS = 0.01
-REPEAT_SECONDS = 2.0
 # Of two signals in a row the kernel may give both to another thread than the main one, which alone acts on
 # them and which a lock does not wake: so it looks up now and then.
 LOOK_SECONDS = 0.5
@@ -87,16 +86,18 @@ class SandboxProcess:
     def stop(self, number: signal.Signals, grace: float) -> bool:
         """Signal the command and wait for its end; kill it after `grace` seconds and return True then.
 
-        The signal is repeated: MariaDB loses one that comes while it starts.
+        The signal is sent once: many programs take a second one for an order to end at once and uncleanly.
         """
         deadline = time.monotonic() + grace
+        told = False
         while (left := deadline - time.monotonic()) > 0:
-            pid = self.command()
+            pid = None if told else self.command()
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
+                told = True
             # Without a command bubblewrap still prepares the sandbox.
-            if self.wait(min(left, REPEAT_SECONDS if pid else POLL_SECONDS)) is not None:
+            if self.wait(left if told else min(left, POLL_SECONDS)) is not None:
                 return False
         self.kill()
         self.wait()

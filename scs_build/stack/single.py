@@ -55,16 +55,24 @@ def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: 
 
     An interrupt or SIGTERM is passed on as SIGTERM; what has not ended 10 s later is killed.
     """
+    sandbox = sandbox_of(image, wish, writable)
+    return attended(tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment})
+
+
+def attended(
+    tools: ToolsTree,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    ending: signal.Signals = signal.SIGTERM,
+) -> int:
+    """Run a sandbox with the caller's own streams, as `run_image` says; `ending` tells it to end."""
     if os.geteuid() != 0:
         raise EngineError("running images needs root", solution="run scs-build as root")
-    sandbox = sandbox_of(image, wish, writable)
     with one_interrupt():
-        process = SandboxProcess(
-            tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment}
-        )
+        process = SandboxProcess(tools, argv, environment)
         try:
             status = process.wait()
         except KeyboardInterrupt:
-            process.stop(signal.SIGTERM, GRACE_SECONDS)
+            process.stop(ending, GRACE_SECONDS)
             status = process.wait()
     return status or 0

@@ -16,9 +16,9 @@ from scs_build.store.store import Store
 from scs_build.store.temporary import PART
 from scs_build.store.usage import measure
 
-Kind = Literal["step", "tree", "blob", "part"]
+Kind = Literal["step", "failed", "tree", "blob", "part"]
 # A record goes before what it names, so that a collection cut short leaves no record of missing things.
-ORDER: dict[Kind, int] = {"step": 0, "tree": 1, "blob": 2, "part": 3}
+ORDER: dict[Kind, int] = {"step": 0, "failed": 1, "tree": 2, "blob": 3, "part": 4}
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def _oldest(candidates: Sequence[Item], excess: int) -> list[Item]:
 def _places(store: Store) -> dict[Kind, tuple[Path, str]]:
     return {
         "step": (store.steps, ".json"),
+        "failed": (store.failed, ""),
         "tree": (store.trees, ""),
         "blob": (store.blobs, ""),
         "part": (store.temporary.root, PART),
@@ -148,7 +149,7 @@ def _take_away(store: Store, item: Item, graves: list[Path]) -> bool:
     """Make the entry invisible at once; False when it is gone already or a download is writing it."""
     path = _path(store, item)
     try:
-        if item.kind == "tree":
+        if item.kind in ("tree", "failed"):
             graves.append(store.temporary.hide(path))
         elif item.kind == "part":
             return _remove_part(path)

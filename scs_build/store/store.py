@@ -1,6 +1,7 @@
 """The store: files by their hash, records by step key, trees by key; safe for many processes at once.
 
-Layout: `blobs/sha256/<hex>`, `steps/<key>.json`, `trees/<key>/`, `tmp/`, `locks/`, `format`.
+Layout: `blobs/sha256/<hex>`, `steps/<key>.json`, `trees/<key>/`, `failed/<series>-<image>/` (what the last
+step that failed left), `tmp/`, `locks/`, `format`.
 
 Everything is made in `tmp/` and renamed into place, so whatever is visible is whole, and a process
 killed at any moment leaves only entries of `tmp/` that a later one removes. Nothing is synced to the
@@ -71,6 +72,7 @@ class Store:
         self.blobs = root / "blobs" / "sha256"
         self.steps = root / "steps"
         self.trees = root / "trees"
+        self.failed = root / "failed"
         self.locks = root / "locks"
         self.temporary = TemporaryArea(root / "tmp")
         self._prepared = False
@@ -307,6 +309,7 @@ class Store:
             [measure(path) for path in folder.iterdir()] if folder.exists() else []
             for folder in (self.blobs, self.trees, self.steps, self.temporary.root)
         )
+        tmp += [measure(path) for path in self.failed.iterdir()] if self.failed.exists() else []
         count = len(blobs) + len(trees) + len(steps)
         return Usage(sum(blobs), sum(trees), sum(steps), sum(tmp), count)
 

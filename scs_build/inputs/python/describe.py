@@ -55,11 +55,13 @@ def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Descr
     raw, _ = parse_email(archive.read(metadata))
     names, folder = archive.namelist(), metadata.removesuffix("METADATA")
     listed = raw.get("license_files", [])
-    texts = [name for name in names if name.startswith(folder) and _is_text(name, folder, listed)]
+    texts = [name for name in names if name.startswith(folder) and is_licence_text(name, folder, listed)]
     description = Description(
         summary=raw.get("summary", ""),
         homepage=_homepage(raw.get("home_page"), raw.get("project_urls", {})),
-        statements=_statements(raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])),
+        statements=stated_licences(
+            raw.get("license_expression"), raw.get("license"), raw.get("classifiers", [])
+        ),
         texts=tuple(Text(name, sha256_bytes(archive.read(name))) for name in sorted(texts)),
         needs=tuple(raw.get("requires_dist", [])),
         programs=_programs(archive, f"{folder}entry_points.txt"),
@@ -68,7 +70,8 @@ def _described(archive: zipfile.ZipFile, metadata: str) -> tuple[str, str, Descr
     return canonicalize_name(raw["name"]), raw["version"], description
 
 
-def _is_text(name: str, folder: str, listed: list[str]) -> bool:
+def is_licence_text(name: str, folder: str, listed: list[str]) -> bool:
+    """Tell whether a path in the folder of metadata holds licence texts; `listed` are those it names."""
     if name.endswith("/") or AUTHORS.fullmatch(name.rpartition("/")[2]):
         return False
     inside = name.removeprefix(folder)
@@ -86,7 +89,9 @@ def _homepage(page: str | None, urls: dict[str, str]) -> str:
     return page or next(iter((*chosen, *urls.values())), "")
 
 
-def _statements(expression: str | None, field: str | None, classifiers: list[str]) -> tuple[Statement, ...]:
+def stated_licences(
+    expression: str | None, field: str | None, classifiers: list[str]
+) -> tuple[Statement, ...]:
     """Return every statement of the licence; PEP 639: an expression replaces the older two."""
     if expression:
         return (Statement("expression", expression.strip()),)

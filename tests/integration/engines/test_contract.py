@@ -230,3 +230,12 @@ def test_output_is_in_the_log_while_the_step_runs(step: Step, tmp_path: Path) ->
         assert not running.done()
         running.result()
     assert log.read_text().split()[-1] == "three"
+
+
+def test_a_step_that_fails_leaves_what_it_had_changed(step: Step, tmp_path: Path) -> None:
+    with pytest.raises(StepError) as caught:
+        step("mkdir /left; echo half > /left/file; rm /data/removed; exit 3")
+    assert not caught.value.cancelled
+    into = tmp_path / "into"
+    assert (into / "left/file").read_text() == "half\n"
+    assert removals(into) == ["data/removed"]

@@ -58,6 +58,16 @@ def test_the_command_itself_is_signalled(start: Start, tmp_path: Path) -> None:
     assert log.read_text() == "ready\ntold\n"
 
 
+def test_a_command_is_told_once(start: Start, tmp_path: Path) -> None:
+    """A database that was told to end and takes its time must not be told again: many then end uncleanly."""
+    log = tmp_path / "log"
+    process = start("trap 'echo told' TERM; echo ready; while :; do sleep 0.1; done", log=log)
+    while not log.is_file() or log.read_text() != "ready\n":
+        assert process.wait(0.01) is None
+    assert process.stop(signal.SIGTERM, 2.5) is True
+    assert log.read_text() == "ready\ntold\n"
+
+
 def test_what_does_not_end_is_killed_and_nothing_of_it_is_left(start: Start, tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start("trap '' TERM; setsid sleep 600 & echo ready; sleep 600", log=log)
