@@ -36,7 +36,7 @@ def compile_sources(
     listing = "".join(f"/{path}\n" for path in sorted(sources)).encode()
     with shop.folder({}, {"compile_pyc.py": SCRIPT, "list": listing}) as folder:
         spec = StepSpec(
-            name=f"{name}-pyc",
+            name=name,
             argv=(f"/{interpreter}", "-I", "/step/compile_pyc.py", "/step/list", f"/{RESULT}"),
             layers=stack,
             inputs={"/step": folder, **(inputs or {})},

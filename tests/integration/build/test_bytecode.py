@@ -22,7 +22,7 @@ class Counting(NativeEngine):
     compiled: list[set[str]]
 
     def run(self, spec: StepSpec, into: Path, log: Path) -> None:
-        if spec.name.endswith("-pyc"):
+        if "/step/compile_pyc.py" in spec.argv:
             listing = (spec.inputs["/step"] / "list").read_text().split()
             self.compiled.append({path.rpartition("site-packages/")[2] for path in listing})
         super().run(spec, into, log)
