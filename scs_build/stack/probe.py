@@ -32,4 +32,6 @@ def question(tools: ToolsTree, health: Health, port: int | None) -> tuple[str, .
     if health.command:
         return health.command
     path = [health.http] if health.http else []
-    return tuple(tools.argv("perl", "-e", PROBE, str(port), *path, at=TOOLS_INSIDE))
+    perl = tools.argv("perl", "-e", PROBE, str(port), *path, at=TOOLS_INSIDE)
+    # Perl would complain about a locale that the image names and does not have.
+    return tuple(tools.argv("env", "LC_ALL=C", *perl, at=TOOLS_INSIDE))

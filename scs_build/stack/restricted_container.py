@@ -47,8 +47,9 @@ class RestrictedContainer(Container):
         host = self._client.create_host_config(
             network_mode="none",
             cap_drop=["ALL"],
-            # Those to change the user are given up before the command starts.
-            cap_add=sorted({*sandbox.capabilities, *SWITCH_CAPABILITIES}),
+            # Those to change the user are given up before the command starts; the first process keeps them,
+            # and the right to hand signals on to it.
+            cap_add=sorted({*sandbox.capabilities, *SWITCH_CAPABILITIES, "CAP_KILL"}),
             security_opt=["no-new-privileges"],
             read_only=True,
             ulimits=[limit("core", 0), limit("data", self._memory)],

@@ -104,6 +104,8 @@ class DockerRunner:
         try:
             with talking(f"run {subject.name}"):
                 container.create(lender.image(subject.name, subject.digest), box)
+                if self._cancelled:  # while there was no container yet that could be removed
+                    raise KeyboardInterrupt
                 with container.started():
                     yield container, tools
         except ScsBuildError as error:
