@@ -125,7 +125,7 @@ def _patch(patch: Patch) -> dict[str, Any]:
     mends, head = ", ".join(patch.mends), patch.header
     return {
         "SPDXID": _patch_id(patch),
-        "fileName": f"./{patch.shown}",
+        "fileName": f"./patches/{patch.target}/{patch.name}.patch",
         "fileTypes": ["SOURCE"],
         # The format wants SHA-1 of every file.
         "checksums": [
@@ -139,7 +139,7 @@ def _patch(patch: Patch) -> dict[str, Any]:
 
 
 def _patch_id(patch: Patch) -> str:
-    return f"SPDXRef-patch-{sha256_bytes(f'{patch.shown} {patch.sha256}'.encode())[:40]}"
+    return f"SPDXRef-patch-{sha256_bytes(f'{patch.target} {patch.name} {patch.sha256}'.encode())[:40]}"
 
 
 def _relation(one: str, kind: str, other: str) -> dict[str, str]:

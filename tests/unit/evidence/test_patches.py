@@ -167,7 +167,7 @@ def test_spdx_has_each_patch_as_a_file_that_was_applied(made: Patched, tmp_path:
     (tmp_path / "bill.spdx.json").write_text(json.dumps(document))
     assert validate_full_spdx_document(parse_file(str(tmp_path / "bill.spdx.json"))) == []
     assert [file["fileName"] for file in document["files"]] == [
-        f"./{FOLDER}/0001-first.patch", f"./{FOLDER}/0002-second.patch",
+        "./patches/tree/0001-first.patch", "./patches/tree/0002-second.patch",
     ]  # fmt: skip
     assert document["files"][0]["comment"] == (
         "says something else; mends CVE-2026-12345, https://bugs.example.org/7;"
