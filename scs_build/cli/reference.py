@@ -100,8 +100,9 @@ def _patches() -> Iterator[str]:
     from scs_build.recipes.patches.patch import FOLDER
 
     yield f"## {FOLDER}\n"
-    yield f"`{FOLDER}/<series>/<target>/NNNN-name.patch` beside the recipe; `target` is a distribution that is"
-    yield "compiled, or an input that is unpacked. [How to](../how-to/carry-a-patch.md) carry one. Before the diff:\n"
+    yield f"`{FOLDER}/<series>/<target>/NNNN-name.patch` beside the recipe; `target` is a distribution that"
+    yield "is compiled, or an input that is unpacked. [How to](../how-to/carry-a-patch.md) carry one. The header"
+    yield "comes before the diff:\n"
     yield "| field | needed | value | says |\n|---|---|---|---|"
     for names, what in NEEDED.items():
         for name in names:
