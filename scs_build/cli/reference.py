@@ -101,8 +101,8 @@ def _patches() -> Iterator[str]:
 
     yield f"## {FOLDER}\n"
     yield f"`{FOLDER}/<series>/<target>/NNNN-name.patch` beside the recipe; `target` is a distribution that"
-    yield "is compiled, or an input that is unpacked. [How to](../how-to/carry-a-patch.md) carry one. The header"
-    yield "comes before the diff:\n"
+    yield "is compiled, or an input that is unpacked. [How to](../how-to/carry-a-patch.md) carry one. Its"
+    yield "header comes before the diff:\n"
     yield "| field | needed | value | says |\n|---|---|---|---|"
     for names, what in NEEDED.items():
         for name in names:
