@@ -27,14 +27,21 @@ from scs_build.store.store import Store
 from tests.integration.build import parts
 from tests.integration.conftest import PLATFORM, ROOT, graph_of
 from tests.integration.daemon import Daemon, wait_until
-from tests.integration.docker_daemon import at_docker_daemon, docker_daemon
-
-__all__ = ["at_docker_daemon", "docker_daemon"]
 
 # Root with all its rights but the one to mount: where many containers are.
 WITHOUT_MOUNTS = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
 SLEEP = Restricted(("/usr/bin/python3", "-c", "import time; print('up', flush=True); time.sleep(600)"))
 TRUE = Restricted(("/usr/bin/python3", "-c", "pass"))
+
+
+@pytest.fixture(scope="module")
+def docker_daemon() -> Iterator[Daemon]:
+    """A daemon of its own: all that is there was left by what is tested here."""
+    daemon = Daemon("check", [])
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
 
 
 @pytest.fixture

@@ -19,9 +19,6 @@ from scs_build.store.store import Store
 from tests.integration.build import parts
 from tests.integration.conftest import PLATFORM, ROOT, SERIES
 from tests.integration.daemon import Daemon
-from tests.integration.docker_daemon import at_docker_daemon, docker_daemon
-
-__all__ = ["at_docker_daemon", "docker_daemon"]
 
 MEMCACHED, NOTES = "images/iaas/memcached", "images/operations/notes"
 RECIPE = """\

@@ -23,9 +23,6 @@ from scs_build.stack.restricted_docker import DockerRunner
 from scs_build.store.store import Store
 from tests.integration.conftest import PLATFORM, graph_of
 from tests.integration.daemon import Daemon
-from tests.integration.docker_daemon import at_docker_daemon, docker_daemon
-
-__all__ = ["at_docker_daemon", "docker_daemon"]
 
 SERVER = """
 import http.server, signal, sys
