@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +95,19 @@ def tree_key(diff_id: str) -> str:
 
 
 def _runnable(store: Store, name: str, record: dict[str, Any]) -> RunnableImage:
+    layers = tuple(_tree(store, layer["diff_id"]) for layer in record["layers"])
+    return replace(configured(store, name, record), layers=layers)
+
+
+def configured(store: Store, name: str, record: Mapping[str, Any]) -> RunnableImage:
+    """Return what the configuration of a built image says; none of its layers is unpacked."""
     config = json.loads(store.blob(record["config"]).read_bytes())["config"]
     uid, _, gid = config["User"].partition(":")
     layers = record["layers"]
     return RunnableImage(
         name=name,
         digest=record["result"],
-        layers=tuple(_tree(store, layer["diff_id"]) for layer in layers),
+        layers=(),
         uid=int(uid),
         gid=int(gid or uid),
         command=(*config.get("Entrypoint", ()), *config.get("Cmd", ())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from scs_build.cli.common import (
+    engine_of,
     evidence_of,
     graph_of,
     images_argument,
@@ -23,6 +25,7 @@ from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result, seconds, table
 
 if TYPE_CHECKING:
+    from scs_build.engines.tools import ToolsTree
     from scs_build.errors import ScsBuildError
     from scs_build.evidence.restricted import Runner
     from scs_build.evidence.runner import CheckRun
@@ -55,8 +58,9 @@ def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], ou
     Looks at images as they were built (`scs-build build` comes first); without IMAGE: at every image of the
     series. `attribution` explains every path, `sbom` composes the bill of materials, `licences` judges what
     is in it by policy/licences.yaml, `hardening` looks for what policy/hardening.yaml rules out in the bytes
-    that are shipped, `smoke` runs each image with nothing but what its recipe declares. What was found before
-    is not looked for again until image, recipe, policy or check change.
+    that are shipped, `smoke` runs each image with nothing but what its recipe declares, in a sandbox or at
+    a Docker daemon (--engine), where nothing of it stays. What was found before is not looked for again until
+    image, recipe, policy or check change, or another engine is asked.
 
     Each outcome is an in-toto statement about the digest of the image, put beside the images and into the
     manifest's index; `scs-build verify` checks them. A finding that the recipe accepts, with a reason under
@@ -140,20 +144,34 @@ def run_all(session: Session, graph: Graph, names: tuple[str, ...], only: tuple[
     from scs_build.evidence.checks import Context, make_checks
     from scs_build.evidence.runner import run_checks
 
-    checks = make_checks(Context(graph, _runner(session, graph)), only)
-    restore(graph, session.store, names, options_of(session), session.progress)
-    return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
+    with ExitStack() as ends:
+
+        def make_runner() -> Runner:
+            return ends.enter_context(closing(_runner(session, graph)))
+
+        checks = make_checks(Context(graph, make_runner), only)
+        restore(graph, session.store, names, options_of(session), session.progress)
+        return run_checks(graph, session.store, names, checks, session.jobs, session.progress)
 
 
 def _runner(session: Session, graph: Graph) -> Runner:
-    """Return what runs images; it costs nothing before the first one runs."""
+    """Return what runs images, with the engine that would run steps; only `auto` has to try what works."""
     from scs_build.cli.running import tools_of
-    from scs_build.errors import EngineError
+    from scs_build.errors import ScsBuildError
     from scs_build.stack.restricted import NativeRunner
+    from scs_build.stack.restricted_docker import DockerRunner
 
-    if session.engine == "docker":
-        raise EngineError("the docker engine runs no images yet", solution="use --engine native, as root")
-    return NativeRunner(lambda: tools_of(session, graph), session.progress)
+    def find_tools() -> ToolsTree:
+        return tools_of(session, graph)
+
+    engine = session.engine
+    if engine == "auto":
+        # Where nothing works, the one check that runs something tells so, for each image.
+        with suppress(ScsBuildError):
+            engine = engine_of(session, find_tools()).name
+    if engine == "docker":
+        return DockerRunner(session.platform, session.store, find_tools)
+    return NativeRunner(find_tools, session.progress)
 
 
 def index(result: CheckRun, path: Path) -> bool:

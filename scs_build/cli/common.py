@@ -86,10 +86,10 @@ def options_of(session: Session) -> Options:
     """Return how this call builds."""
     from scs_build.build.build import Options
 
-    return Options(session.site, lambda tools: _engine(session, tools), session.jobs, session.offline)
+    return Options(session.site, lambda tools: engine_of(session, tools), session.jobs, session.offline)
 
 
-def _engine(session: Session, tools: ToolsTree) -> Engine:
+def engine_of(session: Session, tools: ToolsTree) -> Engine:
     """Return the engine asked for; `auto` is native where that works, else docker."""
     from scs_build.engines.docker import DockerEngine
     from scs_build.engines.native import NativeEngine

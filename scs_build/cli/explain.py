@@ -27,10 +27,11 @@ def command(
 ) -> None:
     """Say who brought a path of an image, from what, and why.
 
-    For each PATH: the artefact with its version, hash and the line of the lock that names it, the place in
-    the recipe, or the program that generated it and the reason. For a path that is not in IMAGE: the rule
-    that drops it, the package that has it and is left out, or what was perhaps meant. With --all one line
-    per path: path, kind, by whom, of what.
+    For each PATH: the artefact with its version, hash and the line of the lock that names it, and the patches
+    that changed it; the place in the recipe; or the program that generated it and the reason. For a path that
+    is not in IMAGE: the rule that drops it, the patch that removes it, the package that has it and is left
+    out, or what was perhaps meant. With --all one line per path: path, kind, by whom, of what, by which
+    patches.
     """
     from scs_build.evidence.answers import Answers
     from scs_build.evidence.attribution import attribute
@@ -50,12 +51,15 @@ def command(
 
 
 def _print_whole(found: Table, *, as_json: bool) -> None:
-    rows = [(f"/{path}", row.kind, row.by, row.of) for path, row in sorted(found.rows.items())]
+    rows = [
+        (f"/{path}", row.kind, row.by, row.of, " ".join(f"{p.target}/{p.name}" for p in row.patches))
+        for path, row in sorted(found.rows.items())
+    ]
     subject = found.explainer.subject
     value = {
         "image": subject.name,
         "digest": subject.digest,
-        "paths": [dict(zip(("path", "kind", "by", "of"), row, strict=True)) for row in rows],
+        "paths": [dict(zip(("path", "kind", "by", "of", "patches"), row, strict=True)) for row in rows],
         "findings": [finding.to_json() for finding in found.findings],
     }
     print_result(value, "\n".join("\t".join(row).rstrip() for row in rows), as_json=as_json)

@@ -91,7 +91,25 @@ def recipe_page() -> str:
         parts.extend(_object(document, schema, 2))
         for name, definition in schema.get("$defs", {}).items():
             parts.extend(_object(f"{document}: {name}", definition, 3))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_patches()])
+
+
+def _patches() -> Iterator[str]:
+    """Yield what the header of a patch says, field by field."""
+    from scs_build.recipes.patches.header import MEANING, NEEDED
+    from scs_build.recipes.patches.patch import FOLDER
+
+    yield f"## {FOLDER}\n"
+    yield f"`{FOLDER}/<series>/<target>/NNNN-name.patch` beside the recipe; `target` is a distribution that"
+    yield "is compiled, or an input that is unpacked. [How to](../how-to/carry-a-patch.md) carry one. Its"
+    yield "header comes before the diff:\n"
+    yield "| field | needed | value | says |\n|---|---|---|---|"
+    for names, what in NEEDED.items():
+        for name in names:
+            other = " or ".join(f"`{each}`" for each in names if each != name)
+            value = MEANING[name][1] if name in MEANING else "text; further lines are indented"
+            yield f"| `{name}` | {f'this or {other}' if other else 'yes'} | {value} | {what} |"
+    yield ""
 
 
 def hardening_page() -> str:

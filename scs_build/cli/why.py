@@ -56,14 +56,7 @@ def command(session: Session, image: str) -> None:
 
 
 def _ledger(patch: Patch) -> tuple[str, ...]:
-    head = patch.header
-    mends = ", ".join((*head.cve, *filter(None, (head.bug,))))
-    return (
-        f"{patch.target}/{patch.name}",
-        mends,
-        head.upstream or f"not forwarded: {head.forwarded}",
-        head.merged_in,
-    )
+    return f"{patch.target}/{patch.name}", ", ".join(patch.mends), patch.change, patch.header.merged_in
 
 
 def _row(name: str, key: str, reasons: list[str] | None) -> tuple[str, str, str, str]:

@@ -1,13 +1,12 @@
-"""One step's place at a Docker daemon: its container, the volumes of its inputs, and that both go."""
+"""One command's place at a Docker daemon: its container, the volumes of its inputs, and that both go."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scs_build.engines.archive import PIECE, tree_archive
 from scs_build.engines.lease import labels
@@ -32,37 +31,26 @@ FILLED_AT = "/input"
 MAY_MOUNT = "CAP_SYS_ADMIN"
 
 
-class StepContainer:
-    """The container of a step. Nothing of it is on this machine; `remove` may be called by any thread."""
+class Writable(Protocol):
+    """What takes output: a file, or the end of what was said."""
 
-    def __init__(self, client: APIClient, spec: StepSpec) -> None:
+    def write(self, data: bytes, /) -> object:
+        """Take a piece."""
+
+
+class Container:
+    """A container with its volumes, nothing of it on this machine; `remove` may be called by any thread."""
+
+    def __init__(self, client: APIClient, name: str, timeout: float) -> None:
         self._client = client
-        self._spec = spec
-        self._image = ""
-        self._labels = labels(spec.timeout)
+        self._name = name
+        self._labels = labels(timeout)
         self._id = ""
         self._volumes: list[str] = []
         self._others: list[str] = []
 
-    def create(self, image: str) -> None:
-        """Send the inputs and make the container on an image."""
-        self._image = image
-        mounts = [self._input(inside, tree) for inside, tree in self._spec.inputs.items()]
-        host = self._client.create_host_config(
-            network_mode="none",
-            cap_drop=["ALL"],
-            cap_add=list(self._spec.capabilities),
-            security_opt=["no-new-privileges", *_security(self._spec)],
-            ulimits=[_limit("nofile", STEP_OPEN_FILES), _limit("core", 0)],
-            tmpfs={path: f"exec,mode={mode:04o}" for path, mode in TMPFS.items()},
-            mounts=mounts,
-            log_config=_no_log(),
-            init=False,
-        )
-        self._id = self._create(list(self._spec.argv), host)
-
-    def start(self, log: IO[bytes]) -> int:
-        """Start the step and return 0; else, with the reason in the log, the status for a missing program."""
+    def start(self, log: Writable) -> int:
+        """Start it and return 0; else, with the reason in the log, the status for a missing program."""
         from docker.errors import APIError
 
         try:
@@ -77,27 +65,30 @@ class StepContainer:
 
     @contextmanager
     def output(self) -> Iterator[Iterator[bytes]]:
-        """Lend what the step will say, piece by piece; to be opened before it starts.
-
-        This is the daemon's raw stream: the SDK's own reader waits for more where TLS has it already.
-        """
-        url = f"{self._client.base_url}/v{self._client.api_version}/containers/{self._id}/attach"
+        """Lend what it will say, piece by piece; to be opened before it starts."""
         wanted = {"stream": 1, "stdout": 1, "stderr": 1}
-        with self._client.post(url, params=wanted, stream=True) as response:
+        with self._stream(f"containers/{self._id}/attach", params=wanted) as output:
+            yield output
+
+    @contextmanager
+    def _stream(self, what: str, **options: Any) -> Iterator[Iterator[bytes]]:
+        """Lend the daemon's raw stream: the SDK's own reader waits for more where TLS has it already."""
+        url = f"{self._client.base_url}/v{self._client.api_version}/{what}"
+        with self._client.post(url, stream=True, **options) as response:
             response.raise_for_status()
             yield _frames(response.raw)
 
     def wait(self) -> int:
-        """Return the status of the step, once it has ended."""
+        """Return its status, once it has ended."""
         return int(self._client.wait(self._id)["StatusCode"])
 
-    def kill(self) -> None:
-        """End the step, if it still runs."""
+    def kill(self, signal: str = "SIGKILL") -> None:
+        """Send it a signal, if it still runs."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
         with suppress(DockerException, RequestException):
-            self._client.kill(self._id)
+            self._client.kill(self._id, signal)
 
     def state(self) -> dict[str, Any]:
         """Return what the daemon knows about the container; raises `EngineError` when it is gone."""
@@ -109,16 +100,12 @@ class StepContainer:
             state = {"Status": "dead"}
         if state["Status"] in GOING:
             raise EngineError(
-                f"somebody removed the container of {self._spec.name}", solution="run the command again"
+                f"somebody removed the container of {self._name}", solution="run the command again"
             )
         return state
 
-    def export(self) -> Iterator[bytes]:
-        """Yield the container's whole file system, without what was mounted, as a tar."""
-        yield from self._client.export(self._id, chunk_size=PIECE)
-
     def remove(self) -> None:
-        """Remove all that was made for the step; what does not work is left to the next engine."""
+        """Remove all that was made for it; what does not work is left to the next engine."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
@@ -129,6 +116,64 @@ class StepContainer:
             with suppress(DockerException, RequestException):
                 self._client.remove_volume(volume, force=True)
 
+    def _create(self, image: str, command: list[str], host: Any, **options: Any) -> str:
+        made = self._client.create_container(
+            image,
+            command,
+            name=f"scs-build-{re.sub('[^A-Za-z0-9_.-]', '-', self._name)}-{os.urandom(4).hex()}",
+            labels=self._labels,
+            host_config=host,
+            use_config_proxy=False,
+            **options,
+        )
+        return str(made["Id"])
+
+    def _filled(self, image: str, inside: str, archive: Iterator[bytes] | bytes) -> Mount:
+        """Send an archive into a volume of its own; return how the container mounts it."""
+        volume = str(self._client.create_volume(labels=self._labels)["Name"])
+        self._volumes.append(volume)
+        host = self._client.create_host_config(network_mode="none", mounts=[_mount(FILLED_AT, volume)])
+        filler = self._create(image, [FILLED_AT], host)
+        self._others.append(filler)
+        self._client.put_archive(filler, FILLED_AT, archive)
+        return _mount(inside, volume, read_only=True)
+
+
+class StepContainer(Container):
+    """The container of a step."""
+
+    def __init__(self, client: APIClient, spec: StepSpec) -> None:
+        super().__init__(client, spec.name, spec.timeout)
+        self._spec = spec
+        self._image = ""
+
+    def create(self, image: str) -> None:
+        """Send the inputs and make the container on an image."""
+        self._image = image
+        inputs = self._spec.inputs.items()
+        mounts = [self._filled(image, inside, tree_archive(tree)) for inside, tree in inputs]
+        host = self._client.create_host_config(
+            network_mode="none",
+            cap_drop=["ALL"],
+            cap_add=list(self._spec.capabilities),
+            security_opt=["no-new-privileges", *_security(self._spec)],
+            ulimits=[limit("nofile", STEP_OPEN_FILES), limit("core", 0)],
+            tmpfs=in_memory(TMPFS),
+            mounts=mounts,
+            log_config=no_log(),
+            init=False,
+        )
+        # A name without a value is taken away: Docker would set it.
+        environment = [*(f"{name}={value}" for name, value in self._environment().items()), "HOSTNAME"]
+        self._id = self._create(
+            image, list(self._spec.argv), host, hostname=STEP_HOSTNAME, user="0:0", working_dir="/",
+            environment=environment,
+        )  # fmt: skip
+
+    def export(self) -> Iterator[bytes]:
+        """Yield the container's whole file system, without what was mounted, as a tar."""
+        yield from self._client.export(self._id, chunk_size=PIECE)
+
     def command_line(self) -> str:
         """Return a command that starts the step again, without its inputs."""
         options = [f"--cap-add={name}" for name in self._spec.capabilities]
@@ -136,35 +181,8 @@ class StepContainer:
         start = ["docker", "run", "--rm", "--network=none", "--cap-drop=ALL", *options]
         return command_line([*start, self._image, *self._spec.argv])
 
-    def _create(self, command: list[str], host: Any) -> str:
-        environment = [f"{name}={value}" for name, value in self._environment().items()]
-        made = self._client.create_container(
-            self._image,
-            command,
-            name=f"scs-build-{re.sub('[^A-Za-z0-9_.-]', '-', self._spec.name)}-{os.urandom(4).hex()}",
-            hostname=STEP_HOSTNAME,
-            user="0:0",
-            working_dir="/",
-            # A name without a value is taken away: Docker would set it.
-            environment=[*environment, "HOSTNAME"],
-            labels=self._labels,
-            host_config=host,
-            use_config_proxy=False,
-        )
-        return str(made["Id"])
-
     def _environment(self) -> dict[str, str]:
         return {**STEP_ENVIRONMENT, **self._spec.environment}
-
-    def _input(self, inside: str, tree: Path) -> Mount:
-        """Send a directory into a volume of its own; return how the step mounts it."""
-        volume = str(self._client.create_volume(labels=self._labels)["Name"])
-        self._volumes.append(volume)
-        host = self._client.create_host_config(network_mode="none", mounts=[_mount(FILLED_AT, volume)])
-        filler = self._create([FILLED_AT], host)
-        self._others.append(filler)
-        self._client.put_archive(filler, FILLED_AT, tree_archive(tree))
-        return _mount(inside, volume, read_only=True)
 
 
 def _frames(stream: Readable) -> Iterator[bytes]:
@@ -182,17 +200,23 @@ def _mount(inside: str, volume: str, *, read_only: bool = False) -> Mount:
     return Mount(inside, volume, type="volume", read_only=read_only, no_copy=True)
 
 
-def _limit(name: str, value: int) -> Any:
+def limit(name: str, value: int) -> Any:
+    """Return a limit of resources that cannot be raised again."""
     from docker.types import Ulimit
 
     return Ulimit(name=name, soft=value, hard=value)
 
 
-def _no_log() -> Any:
+def no_log() -> Any:
     """Return that the daemon keeps no output: it would lack it just when its disk is full."""
     from docker.types import LogConfig
 
     return LogConfig(type="none", config={})
+
+
+def in_memory(paths: Mapping[str, int]) -> dict[str, str]:
+    """Return how Docker mounts empty memory at paths with modes, where programs may be started from."""
+    return {path: f"exec,mode={mode:04o}" for path, mode in paths.items()}
 
 
 def _security(spec: StepSpec) -> list[str]:

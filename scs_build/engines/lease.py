@@ -1,9 +1,10 @@
-"""Whose containers and volumes those of a Docker daemon are, and which of them nobody waits for any more.
+"""Whose containers, volumes and images those of a Docker daemon are, and which nobody waits for any more.
 
 Each carries two labels: the process that made it - boot, PID namespace, number, start time - and for how
-many seconds it may be needed. `kill -9` of that process leaves them; the next one that uses the daemon
-removes what belongs to a process of its own namespace that has ended, and, whoever made it, what has
-outlived its time by the daemon's own clock.
+many seconds it may be needed. An image cannot carry labels of ours without becoming another one: it has a tag
+that says the same. `kill -9` of that process leaves them; the next one that uses the daemon removes what
+belongs to a process of its own namespace that has ended, and, whoever made it, what has outlived its time by
+the daemon's own clock.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ OWNER = "community.scs.scs-build.owner"
 SECONDS = "community.scs.scs-build.seconds"
 # Sending what a step needs and fetching what it made may take this long on top of the step itself.
 MARGIN = 3600
+# The name of every image that is at a daemon only for as long as a process needs it.
+LENT = "scs-build-lent"
 
 
 def labels(timeout: float) -> dict[str, str]:
@@ -31,8 +34,14 @@ def labels(timeout: float) -> dict[str, str]:
     return {OWNER: _process(os.getpid()), SECONDS: str(round(timeout) + MARGIN)}
 
 
+def lent_name(timeout: float) -> str:
+    """Return a name for an image, used once, that says what labels would say."""
+    process = _process(os.getpid()).replace("@", " ").split()
+    return f"{LENT}:{'_'.join((*process, str(round(timeout) + MARGIN), os.urandom(4).hex()))}"
+
+
 def reap(client: APIClient) -> int:
-    """Remove what nobody waits for; return how many containers and volumes that were."""
+    """Remove what nobody waits for; return how many containers, volumes and names of images that were."""
     from docker.errors import APIError
 
     with talking("look for what killed builds left"):
@@ -47,7 +56,29 @@ def reap(client: APIClient) -> int:
         for volume in left:
             with suppress(APIError):
                 client.remove_volume(volume)
-    return len(gone) + len(left)
+        names = [name for name in _lent(client) if _is_orphan(*_said_by(client, name, now))]
+        for name in names:
+            with suppress(APIError):
+                client.remove_image(name)
+    return len(gone) + len(left) + len(names)
+
+
+def _lent(client: APIClient) -> list[str]:
+    names = [name for image in client.images(name=LENT) for name in image["RepoTags"] or ()]
+    return [name for name in names if name.startswith(f"{LENT}:")]
+
+
+def _said_by(client: APIClient, name: str, now: float) -> tuple[dict[str, str], float]:
+    """Return what the labels of a lent image would be, and its age; 0 where the daemon does not know that."""
+    from docker.errors import NotFound
+
+    boot, space, pid, start, seconds, *_ = (*name.partition(":")[2].split("_"), "", "", "", "", "")
+    try:
+        given = str(client.inspect_image(name).get("Metadata", {}).get("LastTagTime", ""))
+    except NotFound:  # somebody else was faster
+        given = ""
+    known = given[:4].isdecimal() and int(given[:4]) > 1
+    return {OWNER: f"{boot} {space} {pid}@{start}", SECONDS: seconds}, now - _time(given) if known else 0
 
 
 def _is_orphan(made: Mapping[str, Any], age: float) -> bool:

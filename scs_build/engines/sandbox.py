@@ -65,7 +65,7 @@ def sandbox_argv(tools: ToolsTree, sandbox: Sandbox) -> list[str]:
         *_environment(sandbox.environment),
         *("--chdir", sandbox.workdir),
     ]
-    return tools.argv("bwrap", *options, "--", *_command(sandbox, tools))
+    return tools.argv("bwrap", *options, "--", *inside_argv(sandbox, tools))
 
 
 def enter_argv(tools: ToolsTree, sandbox: Sandbox, pid: int, argv: tuple[str, ...]) -> list[str]:
@@ -74,7 +74,7 @@ def enter_argv(tools: ToolsTree, sandbox: Sandbox, pid: int, argv: tuple[str, ..
     `pid` is the first process of the sandbox, as the caller sees it; the environment is the caller's.
     """
     namespaces = ["--mount", "--pid", "--ipc", "--uts", *(["--net"] if sandbox.network == "none" else [])]
-    command = _command(replace(sandbox, argv=argv), tools)
+    command = inside_argv(replace(sandbox, argv=argv), tools)
     return tools.argv("nsenter", "--target", str(pid), *namespaces, "--", *command)
 
 
@@ -140,8 +140,8 @@ def _environment(environment: Mapping[str, str] | None) -> list[str]:
     return ["--clearenv", *(option for name, value in pairs for option in ("--setenv", name, value))]
 
 
-def _command(sandbox: Sandbox, tools: ToolsTree) -> list[str]:
-    """Return what runs inside: the command, behind setpriv when the user changes."""
+def inside_argv(sandbox: Sandbox, tools: ToolsTree) -> list[str]:
+    """Return what is started inside: the command, behind setpriv when the user changes."""
     if sandbox.uid is None:
         return list(sandbox.argv)
     gid = sandbox.uid if sandbox.gid is None else sandbox.gid

@@ -89,6 +89,27 @@ class ToolsTree:
             solution="run `scs-build doctor` to see what is missing",
         )
 
+    def needed(self, *programs: str) -> tuple[str, ...]:
+        """Return the paths of all files of the tree that these programs need to start, theirs among them."""
+        found = dict.fromkeys([self.loader, *map(self.find, programs)])
+        waiting = list(found)
+        while waiting:
+            names = (f"{self.libraries}/{name}" for name in _libraries(self.path / waiting.pop()))
+            new = [name for name in names if name not in found and (self.path / name).is_file()]
+            found.update(dict.fromkeys(new))
+            waiting += new
+        return tuple(found)
+
+
+def _libraries(program: Path) -> list[str]:
+    """Return the names of the libraries that an ELF file is linked with."""
+    from elftools.elf.elffile import ELFFile
+
+    with program.open("rb") as stream:
+        dynamic = ELFFile(stream).get_section_by_name(".dynamic")
+        tags = dynamic.iter_tags() if dynamic else ()
+        return [tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"]
+
 
 def extract_tools(store: Store, artefacts: Iterable[Artefact], key: str, jobs: int = 1) -> Path:
     """Unpack .debs and the programs of wheels from the store into the store's tree `key`; return its path.

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from scs_build.build.members import members_of
 from scs_build.errors import Location, StoreError
-from scs_build.evidence.attribution import Table
+from scs_build.evidence.attribution import Table, named
 from scs_build.evidence.explanation import Claim, Explanation
 from scs_build.evidence.paths import real_path
 from scs_build.evidence.sources import Source
 from scs_build.inputs.artefact import Artefact
 from scs_build.recipes.loader import locate
 from scs_build.recipes.models import Dropped, Generated
+from scs_build.recipes.patches.patch import Patch
 
 NEAR = 5
 
@@ -54,7 +55,7 @@ class Answers:
         path = real_path(self.subject.items, asked.strip("/"), last=False)
         if path in self.subject.items:
             return self._there(path)
-        return self._dropped(path) or self._left_out(path) or self._unknown(path)
+        return self._removed(path) or self._dropped(path) or self._left_out(path) or self._unknown(path)
 
     def _there(self, path: str) -> Answer:
         explanation = self.table.rows.get(path)
@@ -64,7 +65,8 @@ class Answers:
                 f"/{path}", True, True, "; ".join(findings) or "has no explanation", self._place(path)
             )
         facts = self._facts(path, explanation)
-        verdict = "; ".join([self._verdict(path, explanation), *findings])
+        patched = f", changed by {named(explanation.patches)}" if explanation.patches else ""
+        verdict = "; ".join([f"{self._verdict(path, explanation)}{patched}", *findings])
         return Answer(f"/{path}", True, True, verdict, {**facts, **self._place(path)})
 
     def _verdict(self, path: str, explanation: Explanation) -> str:
@@ -92,7 +94,7 @@ class Answers:
             facts |= {"rule": f"{rule.path}: {rule.reason}", "stated": str(self._rule_place(rule))}
         if explanation.source:
             facts |= self._artefact(explanation.source)
-        return facts
+        return facts | _ledger(explanation.patches)
 
     def _artefact(self, source: Source) -> dict[str, str]:
         facts = {"artefact": f"sha256:{source.artefact.sha256}", "locked": str(source.where(self.graph))}
@@ -122,6 +124,13 @@ class Answers:
         )
         raw = (self.graph.catalogue.root / "images/paths.yaml").read_bytes()
         return locate(raw, "images/paths.yaml", (name, rules.index(rule)))
+
+    def _removed(self, path: str) -> Answer | None:
+        if path not in self.explainer.removed:
+            return None
+        source, patches = self.explainer.removed[path]
+        verdict = f"{_named(source)} has it; {named(patches)} removes it"
+        return Answer(f"/{path}", False, True, verdict, {**self._artefact(source), **_ledger(patches)})
 
     def _dropped(self, path: str) -> Answer | None:
         rule = self.explainer.dropped(path)
@@ -185,6 +194,14 @@ class Answers:
         below = [other for other in self.subject.items if other.rpartition("/")[0] == folder]
         alike = get_close_matches(path, below, NEAR)
         return tuple(f"/{other}" for other in dict.fromkeys((*same, *alike)))[:NEAR]
+
+
+def _ledger(patches: Iterable[Patch]) -> dict[str, str]:
+    """Return where each patch lies, what it mends and where it comes from, by its name."""
+    return {
+        f"patch {patch.name}": f"{patch.shown}: mends {', '.join(patch.mends)}; {patch.change}"
+        for patch in patches
+    }
 
 
 def _named(source: Source | None) -> str:

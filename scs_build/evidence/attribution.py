@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,15 @@ from scs_build.evidence.authorities import strange_authorities
 from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.content import Item
 from scs_build.evidence.explanation import Explainer, Explanation, differences
+from scs_build.evidence.patching import patches_of
 from scs_build.evidence.sources import Source
 from scs_build.evidence.subject import Subject
 from scs_build.inputs.kinds import TREES
 from scs_build.oci.order import WHITEOUT
+from scs_build.recipes.patches.patch import Patch
 
 # Raised by whatever changes an outcome for the same image.
-FORMAT = 1
+FORMAT = 2
 # Numbers that Debian gives to users of its own; what has another one is a user of a recipe.
 SYSTEM_USERS = (*range(1000), 65534)
 
@@ -33,8 +35,13 @@ class Table:
     findings: tuple[Finding, ...]
 
     def to_json(self) -> bytes:
-        """Return the rows as canonical JSON: path, kind, by, of; sorted by path."""
-        return canonical_json([[path, e.kind, e.by, e.of] for path, e in sorted(self.rows.items())])
+        """Return the rows as canonical JSON: path, kind, by, of, names of patches; sorted by path."""
+        return canonical_json(
+            [
+                [path, e.kind, e.by, e.of, [f"{p.target}/{p.name}" for p in e.patches]]
+                for path, e in sorted(self.rows.items())
+            ]
+        )
 
 
 class Attribution:
@@ -111,7 +118,13 @@ def _unexplained(explainer: Explainer, item: Item) -> Finding:
         )
     claim = claims[0]
     what = ", ".join(differences(item, claim.member))
-    return Finding("altered", path, f"is not as {claim.by} brings it: {what}{hidden}")
+    patched = f" with {named(claim.patches)}" if claim.patches else ""
+    return Finding("altered", path, f"is not as {claim.by} brings it{patched}: {what}{hidden}")
+
+
+def named(patches: Iterable[Patch]) -> str:
+    """Return patches as a person calls them."""
+    return " and ".join(f"the patch {patch.name}" for patch in patches)
 
 
 def _dropped(explainer: Explainer, rows: Mapping[str, Explanation]) -> Iterator[Finding]:
@@ -177,6 +190,11 @@ def _predicate(subject: Subject, table: Table, blob: str) -> dict[str, Any]:
                 "paths": counted[source.id],
             }
             for source in table.explainer.sources
+        ],
+        "patches": [
+            {**patch.to_json(), "paths": sum(patch in e.patches for e in table.rows.values())}
+            for source in table.explainer.sources
+            for patch in patches_of(subject.graph, source)
         ],
         "table": {"sha256": blob, "paths": len(table.rows)},
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from scs_build.build.image import layer_title
 from scs_build.evidence.licence import Licence, licences_of
 from scs_build.evidence.licence_policy import policy_of
+from scs_build.evidence.patching import patches_of
 from scs_build.evidence.pieces import Piece, pieces_of
 from scs_build.evidence.sources import Source, sources_of
 from scs_build.evidence.subject import Subject
@@ -18,29 +19,17 @@ from scs_build.inputs.kinds import INPUTS
 from scs_build.inputs.python.edges import python_edges
 from scs_build.inputs.python.requirements import canonical
 from scs_build.plan.graph import NOT_SHAPING, Graph
+from scs_build.recipes.patches.patch import Patch
 from scs_build.store.facts import remembered
 
 OS_RELEASE = "usr/lib/os-release"
 
 
 @dataclass(frozen=True)
-class Patch:
-    """A change to what an artefact is compiled from: its text, and whether it was taken from upstream.
-
-    `resolves` are what it mends: `CVE-2026-1234`, or another identifier or address of a defect.
-    """
-
-    name: str
-    text: str
-    resolves: tuple[str, ...] = ()
-    backport: bool = False
-
-
-@dataclass(frozen=True)
 class Part:
     """One thing that the image is made of. `ref` names it in the bill; `needs` are the refs of what it needs.
 
-    `layer` is the diff id of the layer that it lies in.
+    `layer` is the diff id of the layer that it lies in, `patches` are those that it was made with.
     """
 
     piece: Piece
@@ -78,8 +67,8 @@ class Bill:
     unmet: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def compose(subject: Subject, patches: Mapping[str, Sequence[Patch]] | None = None) -> Bill:
-    """Compose the bill of an image; `patches` are those that artefacts (by `Source.id`) were built with."""
+def compose(subject: Subject) -> Bill:
+    """Compose the bill of an image."""
     graph = subject.graph
     sources = sources_of(graph, subject.store, subject.name)
     pieces = {piece.id: piece for piece in pieces_of(subject, sources)}
@@ -94,7 +83,7 @@ def compose(subject: Subject, patches: Mapping[str, Sequence[Patch]] | None = No
             licence=licences[piece.id],
             layer=layers.get(piece.source.artefact.sha256, ""),
             needs=tuple(sorted(ref_of(pieces[other]) for other in edges.needs.get(piece.id, ()))),
-            patches=tuple((patches or {}).get(piece.id, ())),
+            patches=() if piece.bundled else patches_of(graph, piece.source),
         )
         for piece in pieces.values()
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -27,10 +27,10 @@ CHECKS = {
 
 @dataclass(frozen=True)
 class Context:
-    """What checks stand on: the recipes, and what runs an image."""
+    """What checks stand on: the recipes, and what makes the runner of images, asked at most once."""
 
     graph: Graph
-    runner: Runner
+    make_runner: Callable[[], Runner]
 
 
 def make_checks(context: Context, names: Iterable[str] = ()) -> tuple[Check, ...]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from scs_build import __version__
-from scs_build.evidence.bill import Bill, Part, Patch, Tool
+from scs_build.evidence.bill import Bill, Part, Tool
 from scs_build.inputs.description import Origin
 from scs_build.oci.layer import DEFLATE_VERSION
+from scs_build.recipes.patches.patch import Patch
 
 if TYPE_CHECKING:
-    from cyclonedx.model import HashType, Property
+    from cyclonedx.model import AttachedText, HashType, Property
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component, Pedigree
     from cyclonedx.model.component import Patch as CyclonePatch
@@ -176,20 +178,34 @@ def _pedigree(part: Part) -> Pedigree | None:
 
 
 def _patch(patch: Patch) -> CyclonePatch:
-    from cyclonedx.model import AttachedText
+    """Return a patch with its text, the change upstream, and each thing that it mends."""
+    from cyclonedx.model import XsUri
     from cyclonedx.model.component import Diff, PatchClassification
     from cyclonedx.model.component import Patch as CyclonePatch
     from cyclonedx.model.issue import IssueClassification, IssueType
 
     security, defect = IssueClassification.SECURITY, IssueClassification.DEFECT
+    upstream = patch.header.upstream
     return CyclonePatch(
         type=PatchClassification.BACKPORT if patch.backport else PatchClassification.UNOFFICIAL,
-        diff=Diff(text=AttachedText(content=patch.text)),
+        diff=Diff(text=_text(patch.text), url=XsUri(upstream) if upstream else None),
         resolves=[
-            IssueType(type=security if issue.startswith("CVE-") else defect, id=issue)
-            for issue in patch.resolves
+            IssueType(
+                type=security if issue.startswith("CVE-") else defect, id=issue,
+                description=patch.header.description,
+            )
+            for issue in patch.mends
         ],
-    )
+    )  # fmt: skip
+
+
+def _text(text: bytes) -> AttachedText:
+    from cyclonedx.model import AttachedText, Encoding
+
+    try:
+        return AttachedText(content=text.decode())
+    except UnicodeDecodeError:
+        return AttachedText(content=b64encode(text).decode(), encoding=Encoding.BASE_64)
 
 
 def _system(bill: Bill) -> Component | None:

@@ -10,10 +10,12 @@ from typing import Literal
 from scs_build.build.files import recipe_entries
 from scs_build.build.pyc import bytecode_path
 from scs_build.evidence.content import Item
-from scs_build.evidence.sources import Source, described, member_of, placed, sources_of, status_of
+from scs_build.evidence.patching import brought, removed
+from scs_build.evidence.sources import Source, described, member_of, sources_of, status_of
 from scs_build.evidence.subject import Subject
 from scs_build.inputs.artefact import Member
 from scs_build.recipes.models import Dropped, Generated
+from scs_build.recipes.patches.patch import Patch
 from scs_build.recipes.patterns import Matcher
 
 Kind = Literal["recipe", "status", "artefact", "bytecode", "generated", "parent"]
@@ -21,12 +23,16 @@ Kind = Literal["recipe", "status", "artefact", "bytecode", "generated", "parent"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Somebody who brings a path, and as what: an artefact, or the recipe of the image `by`."""
+    """Somebody who brings a path, and as what: an artefact, or the recipe of the image `by`.
+
+    `patches` are those of the recipe that the path is owed to, beside the artefact.
+    """
 
     member: Member
     kind: Kind
     by: str
     source: Source | None = None
+    patches: tuple[Patch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,15 @@ class Explanation:
     """Why a path is there.
 
     `by` is the artefact (`deb:libc6`), the recipe (`recipe:keystone`) or the program that brings it. `of` is
-    the source file of byte code, or the pattern in the table of paths.
+    the source file of byte code, or the pattern in the table of paths. `patches` are those that the path,
+    or the source file of byte code, is owed to beside the artefact.
     """
 
     kind: Kind
     by: str = ""
     of: str = ""
     source: Source | None = None
+    patches: tuple[Patch, ...] = ()
 
 
 class Explainer:
@@ -70,8 +78,18 @@ class Explainer:
             for member in status_of(store, source):
                 yield Claim(member, "status", source.id, source)
         for source in self.sources:
-            for member in placed(graph, store, source):
-                yield Claim(member, "artefact", source.id, source)
+            for member, patches in brought(graph, store, source):
+                yield Claim(member, "artefact", source.id, source, patches)
+
+    @cached_property
+    def removed(self) -> dict[str, tuple[Source, tuple[Patch, ...]]]:
+        """The paths that patches of the recipes remove: of what, and by which."""
+        graph, store = self.subject.graph, self.subject.store
+        return {
+            path: (source, patches)
+            for source in self.sources
+            for path, patches in removed(graph, store, source).items()
+        }
 
     @cached_property
     def _bytecode(self) -> dict[str, str]:
@@ -109,13 +127,15 @@ class Explainer:
         claims = self.claims.get(item.path, ())
         for claim in claims:
             if differences(item, claim.member) == ():
-                return Explanation(claim.kind, claim.by, source=claim.source)
+                return Explanation(claim.kind, claim.by, source=claim.source, patches=claim.patches)
         if item.capability:
             return None
         plain = (item.type, item.mode, item.uid, item.gid) == ("file", 0o644, 0, 0)
         if plain and (source := self._bytecode.get(item.path)):
             of = next(iter(self.claims.get(source, ())), None)
-            return Explanation("bytecode", of.by if of else "", source, of.source if of else None)
+            if of is None:
+                return Explanation("bytecode", of=source)
+            return Explanation("bytecode", of.by, source, of.source, of.patches)
         rule, maker = self.generated(item.path), self.maker(item.path)
         if rule is None or (claims and not self._may_differ(rule, claims)):
             return None

@@ -61,3 +61,6 @@ class Runner(Protocol):
 
     def cancel(self) -> None:
         """End what runs, and start nothing more."""
+
+    def close(self) -> None:
+        """Give back what was needed to run images; nothing runs any more."""

@@ -16,7 +16,7 @@ from scs_build.evidence.licence_policy import policy_of
 from scs_build.evidence.subject import Subject
 
 # Raised by whatever changes an outcome for the same image.
-FORMAT = 1
+FORMAT = 2
 INSTALLED = re.compile(r"(?P<name>[^/]+)-(?P<version>[^/-]+)\.dist-info/METADATA")
 
 

@@ -109,7 +109,7 @@ class SmokeCheck:
 
 def make(context: Context) -> SmokeCheck:
     """Return the check that runs images with the context's runner."""
-    return SmokeCheck(context.runner)
+    return SmokeCheck(context.make_runner())
 
 
 def rule_names(context: Context) -> tuple[str, ...]:  # noqa: ARG001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha1
 from typing import Any
 
 from scs_build import __version__
@@ -11,6 +12,7 @@ from scs_build.evidence.bill import Bill, Part
 from scs_build.evidence.expressions import REFERENCE, licences_in
 from scs_build.evidence.licence_policy import policy_of
 from scs_build.inputs.artefact import Artefact
+from scs_build.recipes.patches.patch import Patch
 
 NOT_SAID = "NOASSERTION"
 NAMESPACE = "https://scs.community/spdx"
@@ -32,6 +34,7 @@ def to_spdx(bill: Bill) -> dict[str, Any]:
             "creators": [f"Tool: scs-build-{__version__}"],
         },
         "packages": [_image(bill), *packages.values(), *tools],
+        "files": [_patch(patch) for patch in _patches(bill)],
         "relationships": list(_relationships(bill, packages, tools)),
         "hasExtractedLicensingInfos": list(_references(bill)),
     }
@@ -107,8 +110,36 @@ def _relationships(
         for ref in part.needs:
             kind = "CONTAINS" if ref.startswith(f"{part.piece.artefact.name}/") else "DEPENDS_ON"
             yield _relation(own, kind, packages[ref]["SPDXID"])
+        for patch in part.patches:
+            yield _relation(_patch_id(patch), "PATCH_APPLIED", own)
     for tool in tools:
         yield _relation(tool["SPDXID"], "BUILD_TOOL_OF", "SPDXRef-image")
+
+
+def _patches(bill: Bill) -> dict[Patch, None]:
+    return dict.fromkeys(patch for part in bill.parts for patch in part.patches)
+
+
+def _patch(patch: Patch) -> dict[str, Any]:
+    """Return a patch as a file: what it does and mends, and the change upstream, are its comment."""
+    mends, head = ", ".join(patch.mends), patch.header
+    return {
+        "SPDXID": _patch_id(patch),
+        "fileName": f"./patches/{patch.target}/{patch.name}.patch",
+        "fileTypes": ["SOURCE"],
+        # The format wants SHA-1 of every file.
+        "checksums": [
+            {"algorithm": "SHA1", "checksumValue": sha1(patch.text, usedforsecurity=False).hexdigest()},
+            _checksum(patch.sha256),
+        ],
+        "licenseConcluded": NOT_SAID,
+        "copyrightText": NOT_SAID,
+        "comment": f"{head.description}; mends {mends}; {patch.change}; merged in: {head.merged_in}",
+    }
+
+
+def _patch_id(patch: Patch) -> str:
+    return f"SPDXRef-patch-{sha256_bytes(f'{patch.target} {patch.name} {patch.sha256}'.encode())[:40]}"
 
 
 def _relation(one: str, kind: str, other: str) -> dict[str, str]:

@@ -1,35 +1,37 @@
-"""Asks a port of the network namespace that it is started in: `python probe.py PORT [PATH]`.
+"""Asking a service in a sandbox whether it is well: its own command, or its port, from inside."""
 
-Ends with 0 when the port accepts a connection, or answers the path below 500. A file without imports of
-ours: each question starts it anew, with `nsenter`.
+from __future__ import annotations
+
+from scs_build.engines.sandbox import TOOLS_INSIDE
+from scs_build.engines.tools import ToolsTree
+from scs_build.recipes.models import Health
+
+# For the Perl of the tools tree, which is in every sandbox, and with nothing but what is built into it. Ends
+# with 0 when the port accepts a connection, or answers the path below 500; else it says why not.
+PROBE = r"""
+my ($port, $path) = @ARGV;
+sub end { print "127.0.0.1:$port$_[0]\n"; exit 1 }
+$SIG{PIPE} = "IGNORE";
+$SIG{ALRM} = sub { end(": no answer within 5 s") };
+alarm 5;
+socket(my $socket, 2, 1, 6) or end(": $!");
+connect($socket, pack("S n a4 x8", 2, $port, "\x7f\0\0\1")) or end(": $!");
+exit 0 unless defined $path;
+syswrite $socket, "GET $path HTTP/1.1\r\nHost: 127.0.0.1:$port\r\nConnection: close\r\n\r\n";
+my $line = <$socket>;
+$line =~ m{^HTTP/1\.[01] ([0-9]{3})} or end("$path: no answer in HTTP");
+end("$path: status $1") if $1 >= 500;
 """
 
-import socket
-import sys
 
-TIMEOUT = 5.0
-REFUSED = 1
+def question(tools: ToolsTree, health: Health, port: int | None) -> tuple[str, ...]:
+    """Return the command that asks, to be run inside; it ends with 0 when the service is well.
 
-
-def ask(port: int, path: str | None) -> str:
-    """Return why there is no answer; empty when there is one."""
-    try:
-        if path is None:
-            socket.create_connection(("127.0.0.1", port), TIMEOUT).close()
-            return ""
-        from http.client import HTTPConnection, HTTPException
-    except OSError as error:
-        return f"127.0.0.1:{port}: {error.strerror or error}"
-    try:
-        connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    except (OSError, HTTPException) as error:
-        return f"127.0.0.1:{port}{path}: {error}"
-    return f"127.0.0.1:{port}{path}: status {status}" if status >= 500 else ""
-
-
-if __name__ == "__main__":
-    problem = ask(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
-    sys.stdout.write(problem)
-    sys.exit(REFUSED if problem else 0)
+    `port` is the one that is asked, unless `health` has a command.
+    """
+    if health.command:
+        return health.command
+    path = [health.http] if health.http else []
+    perl = tools.argv("perl", "-e", PROBE, str(port), *path, at=TOOLS_INSIDE)
+    # Perl would complain about a locale that the image names and does not have.
+    return tuple(tools.argv("env", "LC_ALL=C", *perl, at=TOOLS_INSIDE))

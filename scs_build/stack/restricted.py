@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from scs_build.evidence.subject import Subject
 from scs_build.progress import Progress
 from scs_build.recipes.models import Health
 from scs_build.run import run
+from scs_build.stack.probe import question
 from scs_build.stack.processes import SandboxProcess
 from scs_build.stack.single import Wish, sandbox_of
 
@@ -32,7 +32,6 @@ SIGNALLED = 128
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.1
 OUTPUT_BYTES = 64 << 10
-PROBE = Path(__file__).with_name("probe.py")
 # Limits are set by a shell before the sandbox is made: they are inherited, and cannot be raised again.
 LIMITS = 'ulimit -c 0; ulimit -d "$1"; shift; exec "$@"'
 USE_ROOT = "run scs-build as root"
@@ -75,11 +74,7 @@ class NativeRunner:
                 killed = process.stop(signal.SIGTERM, GRACE_SECONDS)
             status = process.wait() or 0
             output = _end_of(log)
-        if not problem and killed:
-            problem = f"did not end within {GRACE_SECONDS:g} s when it was told to (SIGTERM)"
-        if not problem and status not in (0, SIGNALLED + signal.SIGTERM):
-            problem = f"ended with status {status} when it was told to end"
-        return Ran(problem, output)
+        return Ran(problem or told_to_end(status, killed=killed), output)
 
     def cancel(self) -> None:
         """End what runs, and start nothing more."""
@@ -87,6 +82,9 @@ class NativeRunner:
             self._cancelled = True
             for process in self._running:
                 process.kill()
+
+    def close(self) -> None:
+        """Give back nothing: unpacked layers belong to the store."""
 
     @contextmanager
     def _started(
@@ -138,18 +136,7 @@ class NativeRunner:
     def _ask(
         self, init: int, sandbox: Sandbox, health: Health, port: int | None, environment: dict[str, str]
     ) -> str:
-        if health.command:
-            argv = enter_argv(self._tools, sandbox, init, health.command)
-        else:
-            question = [
-                sys.executable,
-                "-I",
-                "-S",
-                str(PROBE),
-                str(port),
-                *([health.http] if health.http else []),
-            ]
-            argv = self._tools.argv("nsenter", "--target", str(init), "--net", "--", *question)
+        argv = enter_argv(self._tools, sandbox, init, question(self._tools, health, port))
         try:
             done = run(argv, env=environment, timeout=GRACE_SECONDS, accept=STATUSES)
         except ProgramError as error:
@@ -177,8 +164,21 @@ def _problem(status: int, output: str) -> str:
     lines = output.splitlines()
     if status == 1 and len(lines) == 1 and lines[0].startswith("bwrap: "):
         raise EngineError(f"no sandbox: {lines[0]}", solution="run `scs-build doctor`")
+    return ended(status)
+
+
+def ended(status: int) -> str:
+    """Return what is wrong with the end of a command; empty when nothing is."""
     if status == 0:
         return ""
     return (
         f"was ended by signal {status - SIGNALLED}" if status > SIGNALLED else f"ended with status {status}"
     )
+
+
+def told_to_end(status: int, *, killed: bool) -> str:
+    """Return what is wrong with how a service ended when it got SIGTERM; empty when nothing is."""
+    if killed:
+        return f"did not end within {GRACE_SECONDS:g} s when it was told to (SIGTERM)"
+    good = status in (0, SIGNALLED + signal.SIGTERM)
+    return "" if good else f"ended with status {status} when it was told to end"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.integration.daemon import Daemon
 @pytest.fixture(scope="session")
 def docker_daemon() -> Iterator[Daemon]:
     """Debian's daemon, with data of its own; it ends with the tests."""
-    daemon = Daemon("load", [])
+    daemon = Daemon(f"load-{os.urandom(2).hex()}", [])  # each folder of tests has one of its own
     try:
         yield daemon
     finally:

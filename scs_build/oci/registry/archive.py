@@ -17,22 +17,25 @@ from scs_build.tar import END, padding
 PIECE = 1 << 20
 
 
-def image_archive(layout: Path, digest: str) -> Iterator[bytes]:
+def image_archive(layout: Path, digest: str, name: str = "") -> Iterator[bytes]:
     """Yield a tar archive of the image `digest` of a layout, piece by piece; layers stay compressed.
 
     It is an OCI layout with the table of contents of `docker save` beside it, as Docker itself writes it
-    since release 25: older daemons read that table, newer ones the layout. It names no tag. The blobs must
-    be there and sound.
+    since release 25: older daemons read that table, newer ones the layout. It names no tag, unless it is to
+    have one from its first moment: `name`, a repository of no registry and a tag. The blobs must be there and
+    sound.
     """
     raw = blob_path(layout, digest).read_bytes()
     manifest = json.loads(raw)
     blobs = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
     config, *layers = (_member(blob) for blob in blobs)
-    descriptor = {"mediaType": MANIFEST_TYPE, "digest": digest, "size": len(raw)}
+    descriptor: dict[str, Any] = {"mediaType": MANIFEST_TYPE, "digest": digest, "size": len(raw)}
+    if name:
+        descriptor["annotations"] = {"io.containerd.image.name": f"docker.io/library/{name}"}
     documents: dict[str, Any] = {
         LAYOUT_FILE: {"imageLayoutVersion": LAYOUT_VERSION},
         "index.json": {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor]},
-        "manifest.json": [{"Config": config, "RepoTags": None, "Layers": layers}],
+        "manifest.json": [{"Config": config, "RepoTags": [name] if name else None, "Layers": layers}],
     }
     for name, document in documents.items():
         yield from _file(name, canonical_json(document))

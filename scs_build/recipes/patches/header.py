@@ -13,12 +13,19 @@ NOT_YET = "not yet"
 ENDS = ("--- ", "diff ")
 _LINE = re.compile(r"([A-Za-z-]+):\s*(\S.*)?")
 _URL = re.compile(r"https?://[^\s@]+")
-_MEANING = {
+MEANING = {
     "Bug": (_URL, "a URL"),
     "CVE": (re.compile(r"CVE-\d{4}-\d{4,}(, CVE-\d{4}-\d{4,})*"), "CVE ids, separated by commas"),
     "Upstream": (_URL, "the URL of the change"),
     "Forwarded": (re.compile(r"no, .{10,}"), "`no, ` and the reason"),
     "Merged-In": (re.compile(rf"{NOT_YET}|\S+"), f"the first version that has the change, or `{NOT_YET}`"),
+}
+# Of each of these fields one must be there; what they say together.
+NEEDED = {
+    ("Description",): "what it does",
+    ("Bug", "CVE"): "what it mends",
+    ("Upstream", "Forwarded"): "the change upstream, or why there is none",
+    ("Merged-In",): "the first version that has the change",
 }
 
 
@@ -70,23 +77,18 @@ def _field(line: str, where: Location) -> tuple[str, str]:
 
 
 def _check(found: dict[str, tuple[int, str]], shown: str) -> None:
-    for names, what in (
-        (("Description",), "what it does"),
-        (("Bug", "CVE"), "what it mends"),
-        (("Upstream", "Forwarded"), "the change upstream, or why there is none"),
-        (("Merged-In",), "the first version that has the change"),
-    ):
+    for names, what in NEEDED.items():
         if not any(name in found for name in names):
             name = " or ".join(names)
             raise RecipeError(
                 f"the header has no {name}: {what}", where=Location(shown, 1), solution=_solution(names)
             )
     for name, (number, text) in found.items():
-        pattern, meaning = _MEANING.get(name, (None, ""))
+        pattern, meaning = MEANING.get(name, (None, ""))
         if pattern and not pattern.fullmatch(text):
             raise RecipeError(f"{name} must be {meaning}", where=Location(shown, number))
 
 
 def _solution(names: Sequence[str]) -> str:
-    meant = (f"{name}: {_MEANING[name][1] if name in _MEANING else 'one line'}" for name in names)
+    meant = (f"{name}: {MEANING[name][1] if name in MEANING else 'one line'}" for name in names)
     return f"write {' or '.join(meant)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scs_build.canonical import sha256_bytes
@@ -28,7 +28,23 @@ class Patch:
     shown: str
     sha256: str
     header: Header
-    diffs: list[FileDiff]
+    diffs: list[FileDiff] = field(compare=False)
+    text: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def mends(self) -> tuple[str, ...]:
+        """CVE ids, then the URL of the bug."""
+        return (*self.header.cve, *filter(None, (self.header.bug,)))
+
+    @property
+    def change(self) -> str:
+        """The change upstream, or why there is none."""
+        return self.header.upstream or f"not forwarded: {self.header.forwarded}"
+
+    @property
+    def backport(self) -> bool:
+        """Whether a later version of what is patched has the change."""
+        return self.header.merged_in != NOT_YET
 
     def to_json(self) -> dict[str, object]:
         """Return what a ledger says of the patch."""
@@ -83,7 +99,7 @@ def _read(path: Path, target: str, shown: str) -> Patch:
         raise RecipeError("the header is not UTF-8", where=Location(shown, 1)) from error
     header = read_header(lines, shown)
     diffs = read_diff(data, header.lines, shown)
-    return Patch(target, path.name.removesuffix(".patch"), shown, sha256_bytes(data), header, diffs)
+    return Patch(target, path.name.removesuffix(".patch"), shown, sha256_bytes(data), header, diffs, data)
 
 
 def check_patches(component: Component, patches: tuple[Patch, ...], versions: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -11,6 +12,11 @@ import pytest
 
 from scs_build.build.build import BuildResult
 from scs_build.errors import ScsBuildError
+from scs_build.evidence.answers import Answers
+from scs_build.evidence.attribution import attribute
+from scs_build.evidence.bill import compose
+from scs_build.evidence.cyclonedx import to_cyclonedx
+from scs_build.evidence.subject import Subject
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.files import lock_path, write_lock
 from scs_build.locks.models import Lock
@@ -18,7 +24,7 @@ from scs_build.plan.history import last_facts
 from scs_build.plan.reasons import reasons_for
 from scs_build.store.store import Store
 from tests.integration.build.test_inputs import Upstream, build, lock, own, root, upstream
-from tests.integration.conftest import PLATFORM, SERIES, build_images, graph_of
+from tests.integration.conftest import PLATFORM, ROOT, SERIES, build_images, graph_of
 
 __all__ = ["own", "root", "upstream"]
 
@@ -74,6 +80,14 @@ def test_a_git_tree_is_patched_once(root: Path, own: Store, upstream: Upstream, 
     assert after["usr/share/tree/more"] == b"new\n"
     assert before.keys() ^ after.keys() == {"usr/share/tree/more", "usr/share/tree/share/man/page.1"}
     assert build(root, own).digest == image.digest
+    found = attribute(Subject.of(graph, own, "upper"))
+    assert found.findings == ()
+    answers = [Answers(found).about(f"/usr/share/tree/{path}") for path in ("data", "share/man/page.1")]
+    assert [answer.verdict for answer in answers] == [
+        "a file of tree 3.0, changed by the patch 0001-data",
+        "tree 3.0 has it; the patch 0001-data removes it",
+    ]
+    assert all(answer.facts["patch 0001-data"].startswith(f"{TREE}: mends CVE-2026") for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +164,19 @@ def test_an_sdist_is_patched_before_it_is_compiled(
     files = {Path(path).name: data for layer in made for path, data in layer.items() if "tiny" in path}
     assert files["tiny.py"] == b"from _tiny import word\nTWICE = word() * 2\n"
     assert any(b"patched-word" in data for name, data in files.items() if name.endswith(".so"))
+    found = attribute(Subject.of(graph_of(checkout), store, "tiny"))
+    assert found.findings == ()
+    patched = {Path(path).name: row for path, row in found.rows.items() if row.patches}
+    by = {name.partition(".")[0]: [patch.name for patch in row.patches] for name, row in patched.items()}
+    assert by == {"tiny": ["0002-change"], "_tiny": ["0001-change", "0002-change"]}
+    assert {row.kind for row in patched.values()} == {"artefact", "bytecode"}
+    source = next(f"/{path}" for path in found.rows if path.endswith("/tiny.py"))
+    verdict = Answers(found).about(source).verdict
+    assert verdict == "a file of tiny 1.0, changed by the patch 0002-change"
+    shutil.copytree(ROOT / "policy", checkout / "policy")
+    bill = to_cyclonedx(compose(Subject.of(graph_of(checkout), store, "tiny")))
+    (pedigree,) = (each["pedigree"] for each in bill["components"] if each["name"] == "tiny")
+    assert len(pedigree["patches"]) == 2 and pedigree["ancestors"][0]["hashes"]
     facts = graph_of(checkout).image("tiny").closure()["wheel:tiny:tiny"].facts
     assert {name for name in facts if name.startswith("patch:")} == {
         "patch:tiny/0001-change",

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from scs_build.build.build import BuildResult
 from scs_build.engines.tools import ToolsTree
-from scs_build.evidence.restricted import Ran, Restricted
+from scs_build.evidence.restricted import Ran, Restricted, Runner
 from scs_build.evidence.subject import Subject
 from scs_build.progress import Silent
 from scs_build.recipes.models import Health
 from scs_build.stack import restricted
 from scs_build.stack.restricted import NativeRunner
+from scs_build.stack.restricted_docker import DockerRunner
 from scs_build.store.store import Store
-from tests.integration.conftest import graph_of
+from tests.integration.conftest import PLATFORM, graph_of
+from tests.integration.daemon import Daemon
 
 SERVER = """
 import http.server, signal, sys
@@ -30,9 +35,32 @@ http.server.HTTPServer(("127.0.0.1", 8080), Answer).serve_forever()
 """
 
 
+@pytest.fixture(scope="module")
+def make_runners(
+    store: Store, tools: ToolsTree, docker_daemon: Daemon
+) -> Iterator[dict[str, Callable[[], Runner]]]:
+    """What makes the runner of each engine; they are closed at the end."""
+    with ExitStack() as ends:
+        yield {
+            "native": lambda: ends.enter_context(closing(NativeRunner(lambda: tools, Silent()))),
+            "docker": lambda: ends.enter_context(closing(DockerRunner(PLATFORM, store, lambda: tools))),
+        }
+
+
+@pytest.fixture(scope="module")
+def runners(make_runners: dict[str, Callable[[], Runner]]) -> dict[str, Runner]:
+    """One for all tests of an engine: images are sent once."""
+    return {name: make() for name, make in make_runners.items()}
+
+
+@pytest.fixture(params=["native", "docker"])
+def engine(request: pytest.FixtureRequest, at_docker_daemon: Daemon) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def runner(tools: ToolsTree) -> NativeRunner:
-    return NativeRunner(lambda: tools, Silent())
+def runner(engine: str, runners: dict[str, Runner]) -> Runner:
+    return runners[engine]
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +72,7 @@ def code(text: str, *args: str, **asked: object) -> Restricted:
     return Restricted(("/usr/bin/python3", "-c", text, *args), **asked)  # type: ignore[arg-type]
 
 
-def test_it_is_the_image_s_user_without_any_privilege(runner: NativeRunner, python: Subject) -> None:
+def test_it_is_the_image_s_user_without_any_privilege(runner: Runner, python: Subject) -> None:
     ran = runner.run(python, code("print(open('/proc/self/status').read())"))
     facts = dict(line.split(":\t", 1) for line in ran.output.splitlines() if ":\t" in line)
     assert ran.problem == ""
@@ -53,9 +81,7 @@ def test_it_is_the_image_s_user_without_any_privilege(runner: NativeRunner, pyth
     assert {facts[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
 
 
-def test_it_has_the_capabilities_that_are_declared_and_no_others(
-    runner: NativeRunner, python: Subject
-) -> None:
+def test_it_has_the_capabilities_that_are_declared_and_no_others(runner: Runner, python: Subject) -> None:
     ran = runner.run(
         python, code("print(open('/proc/self/status').read())", capabilities=("CAP_NET_BIND_SERVICE",))
     )
@@ -63,7 +89,7 @@ def test_it_has_the_capabilities_that_are_declared_and_no_others(
     assert {facts[name] for name in ("CapPrm", "CapEff", "CapBnd")} == {f"{1 << 10:016x}"}
 
 
-def test_the_root_is_read_only_but_for_what_is_declared(runner: NativeRunner, python: Subject) -> None:
+def test_the_root_is_read_only_but_for_what_is_declared(runner: Runner, python: Subject) -> None:
     write = "import sys; open(sys.argv[1] + '/x', 'w').write('x')"
     for path in ("", "/usr/lib", "/etc", "/var/lib"):
         ran = runner.run(python, code(write, path))
@@ -73,9 +99,7 @@ def test_the_root_is_read_only_but_for_what_is_declared(runner: NativeRunner, py
     assert runner.run(python, code(write, "/tmp")) == Ran("")
 
 
-def test_it_has_no_network_but_a_loopback_and_no_device_of_the_host(
-    runner: NativeRunner, python: Subject
-) -> None:
+def test_it_has_no_network_but_a_loopback_and_no_device_of_the_host(runner: Runner, python: Subject) -> None:
     ran = runner.run(
         python,
         code("import socket, os; print([n for _, n in socket.if_nameindex()], os.path.exists('/dev/sda'))"),
@@ -84,21 +108,21 @@ def test_it_has_no_network_but_a_loopback_and_no_device_of_the_host(
 
 
 def test_it_gets_the_environment_of_the_image_alone(
-    runner: NativeRunner, python: Subject, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, python: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THE_CALLER", "x")
     ran = runner.run(python, code("import os; print(sorted(os.environ))", environment={"A": "b"}))
     assert ran.output == "['A', 'LANG', 'PATH', 'PWD']\n"  # bubblewrap says where the command starts
 
 
-def test_memory_is_bounded(runner: NativeRunner, python: Subject) -> None:
+def test_memory_is_bounded(runner: Runner, python: Subject) -> None:
     ran = runner.run(python, code("bytearray(3 << 30)", memory=1 << 30))
     assert ran.problem == "ended with status 1"
     assert "MemoryError" in ran.output
 
 
 def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(
-    runner: NativeRunner, python: Subject
+    runner: Runner, python: Subject
 ) -> None:
     mark = f"mark-{os.getpid()}-{time.time_ns()}"
     start = (
@@ -121,7 +145,7 @@ def read(path: Path) -> bytes:
         return b""
 
 
-def test_ends_are_told_by_status_and_signal(runner: NativeRunner, python: Subject) -> None:
+def test_ends_are_told_by_status_and_signal(runner: Runner, python: Subject) -> None:
     assert runner.run(python, code("raise SystemExit(3)")).problem == "ended with status 3"
     killed = runner.run(python, code("import os; os.kill(os.getpid(), 11)"))
     assert killed.problem == "was ended by signal 11"
@@ -129,7 +153,7 @@ def test_ends_are_told_by_status_and_signal(runner: NativeRunner, python: Subjec
 
 
 def test_a_service_gets_healthy_and_ends_when_told_to(
-    runner: NativeRunner, store: Store, built: BuildResult
+    runner: Runner, store: Store, built: BuildResult
 ) -> None:
     subject = Subject.of(graph_of(), store, "memcached", 2)
     service = subject.component.recipe.services["memcached"]
@@ -153,18 +177,18 @@ def test_a_service_gets_healthy_and_ends_when_told_to(
     ],
 )  # fmt: skip
 def test_health_is_asked_in_each_way(
-    runner: NativeRunner, python: Subject, health: Health, status: str, problem: str
+    runner: Runner, python: Subject, health: Health, status: str, problem: str
 ) -> None:
     assert runner.serve(python, code(SERVER, status, timeout=4), health, 8080).problem == problem
 
 
-def test_a_service_that_ends_by_itself_is_told_with_its_output(runner: NativeRunner, python: Subject) -> None:
+def test_a_service_that_ends_by_itself_is_told_with_its_output(runner: Runner, python: Subject) -> None:
     ran = runner.serve(python, code("print('no database'); raise SystemExit(7)"), Health(tcp=True), 8080)
     assert ran == Ran("ended with status 7 before it was healthy", "no database\n")
 
 
 def test_a_service_that_does_not_end_is_killed(
-    runner: NativeRunner, python: Subject, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, python: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restricted, "GRACE_SECONDS", 1.0)
     stubborn = SERVER.replace("lambda *_: sys.exit(int(sys.argv[1]))", "signal.SIG_IGN")
@@ -172,8 +196,16 @@ def test_a_service_that_does_not_end_is_killed(
     assert ran.problem == "did not end within 1 s when it was told to (SIGTERM)"
 
 
-def test_what_was_cancelled_ends_and_nothing_starts_any_more(runner: NativeRunner, python: Subject) -> None:
-    runner.cancel()
+def test_what_was_cancelled_ends_and_nothing_starts_any_more(
+    engine: str, make_runners: dict[str, Callable[[], Runner]], python: Subject
+) -> None:
+    runner = make_runners[engine]()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(runner.run, python, code("import time; time.sleep(99)"))
+        while not runner._running:  # type: ignore[attr-defined]
+            time.sleep(0.05)
+        runner.cancel()
+        assert isinstance(running.exception(timeout=30), KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         runner.run(python, code("pass"))
     with pytest.raises(KeyboardInterrupt):

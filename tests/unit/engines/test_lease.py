@@ -38,6 +38,29 @@ def test_labels_that_are_not_ours_say_nothing(made: dict[str, str]) -> None:
     assert not lease._is_orphan(made, age=10**9)
 
 
+class Knowing:
+    """A daemon that knows when an image got its name."""
+
+    def __init__(self, given: str) -> None:
+        self.given = given
+
+    def inspect_image(self, name: str) -> dict[str, dict[str, str]]:
+        return {"Metadata": {"LastTagTime": self.given}}
+
+
+def test_the_name_of_a_lent_image_says_what_labels_say() -> None:
+    name = lease.lent_name(60)
+    for given, age in (("2026-11-24T07:00:00.5Z", 7), ("0001-01-01T00:00:00Z", 0), ("", 0)):
+        assert lease._said_by(Knowing(given), name, 1795503607) == (lease.labels(60), age)  # type: ignore[arg-type]
+    assert len(name.partition(":")[2]) <= 128
+    assert name != lease.lent_name(60)
+
+
+def test_a_name_that_is_not_ours_says_nothing() -> None:
+    said = lease._said_by(Knowing("2020-01-01T00:00:00Z"), f"{lease.LENT}:latest", 1795503607)  # type: ignore[arg-type]
+    assert not lease._is_orphan(*said)
+
+
 @pytest.mark.parametrize("text", [
     "2026-11-24T07:00:00.123456789Z", "2026-11-24T07:00:00Z", "2026-11-24T09:00:00.1+02:00",
 ])  # fmt: skip

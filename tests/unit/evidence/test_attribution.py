@@ -71,7 +71,7 @@ def test_the_predicate_counts_and_names_the_table(made: Made) -> None:
     ]
     assert all(line["paths"] > 0 for line in predicate["artefacts"])
     table = made.store.read_bytes(predicate["table"]["sha256"])
-    assert ["etc/alpha.cache", "generated", "alpha", "/etc/alpha.cache"] in json.loads(table)
+    assert ["etc/alpha.cache", "generated", "alpha", "/etc/alpha.cache", []] in json.loads(table)
     assert sha256_bytes(table) == predicate["table"]["sha256"]
     assert Attribution().run(subject).predicate == predicate
 

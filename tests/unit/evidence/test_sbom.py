@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scs_build.evidence.bill import Bill, Patch, compose
+from scs_build.evidence.bill import Bill, compose
 from scs_build.evidence.cyclonedx import source_fields, to_cyclonedx
 from scs_build.evidence.sbom import BillOfMaterials
 from scs_build.evidence.spdx import to_spdx
@@ -109,17 +109,6 @@ def test_what_is_bundled_is_a_component_and_says_in_what(bill: Bill) -> None:
 def test_tools_are_what_shaped_bytes_and_is_not_kept(bill: Bill) -> None:
     tools = to_cyclonedx(bill)["metadata"]["tools"]["components"]
     assert [tool["name"] for tool in tools] == ["libc-bin", "scs-build", "deflate"]
-
-
-def test_patches_are_part_of_the_pedigree(made: Made) -> None:
-    patch = Patch("fix.patch", "--- a\n+++ b\n", ("CVE-2026-1", "https://bugs.example.org/2"), backport=True)
-    bill = compose(made.subject(), {"wheel:app": [patch]})
-    (found,) = component(to_cyclonedx(bill), "app")["pedigree"]["patches"]
-    assert found["type"] == "backport"
-    assert found["diff"]["text"]["content"] == patch.text
-    assert {(each["type"], each["id"]) for each in found["resolves"]} == {
-        ("security", "CVE-2026-1"), ("defect", "https://bugs.example.org/2"),
-    }  # fmt: skip
 
 
 def test_the_same_image_gives_the_same_document(made: Made) -> None:
