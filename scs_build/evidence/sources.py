@@ -22,7 +22,7 @@ from scs_build.store.facts import remembered
 from scs_build.store.store import Store
 
 # Raised by whatever changes what is remembered of an artefact.
-DESCRIPTION_FORMAT = 3
+DESCRIPTION_FORMAT = 4
 STATUS_FORMAT = 1
 
 
@@ -87,7 +87,7 @@ def sources_of(graph: Graph, store: Store, name: str) -> tuple[Source, ...]:
 def described(store: Store, source: Source) -> Description:
     """Return what an artefact says about itself, read once."""
     built = source.built
-    what = {"description": built.sha256, "kind": built.kind, "format": DESCRIPTION_FORMAT}
+    what = {"description": built.to_json(), "format": DESCRIPTION_FORMAT}
     kind = INPUTS[built.kind]
     found = remembered(store, what, lambda: kind.describe(built, held(store, built)).to_json())
     return Description.from_json(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import Taker, hashed, keeper, tar_members, zip_members
 from scs_build.inputs.artefact import LINE, PATH, Artefact, Forms, Member
-from scs_build.inputs.description import Description, Identity
+from scs_build.inputs.description import Description, Identity, Text
 from scs_build.inputs.place import placed
 from scs_build.inputs.purl import package_url
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scs_build.recipes.site import Site
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+LICENCE_FILE = re.compile(r"(?:.*/)?(?:copying|copyright|licen[cs]es?|notice)(?:[.-][^/]*)?", re.IGNORECASE)
 ZIP = b"PK\x03\x04"
 
 
@@ -59,9 +60,19 @@ class UrlInput:
         )  # fmt: skip
         return Identity(purl, "input", artefact.name)
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
-        """Return where it came from: a file says nothing more about itself."""
-        return Description(homepage=str(artefact.data["url"]))
+    def describe(self, artefact: Artefact, path: Path) -> Description:
+        """Return where it came from, and the licence texts of a tree by their customary names.
+
+        Nothing states a licence in a way that can be read: the policy does, by the hash of the text that a
+        person read. A single file is the only text of its own.
+        """
+        files = [member for member in self.index(artefact, path) if member.type == "file"]
+        texts = [
+            file for file in files if not artefact.data.get("unpack") or LICENCE_FILE.fullmatch(file.path)
+        ]
+        return Description(
+            homepage=str(artefact.data["url"]), texts=tuple(Text(file.path, file.sha256) for file in texts)
+        )
 
     @staticmethod
     def _members(artefact: Artefact, path: Path, take: Taker) -> Iterator[Member]:

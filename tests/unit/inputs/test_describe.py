@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.deb.copyright import referred, statements
 from scs_build.inputs.deb.edges import deb_edges
-from scs_build.inputs.description import Description, Statement
+from scs_build.inputs.description import Description, Statement, Text
 from scs_build.inputs.kinds import INPUTS
 from scs_build.inputs.python.describe import describe_wheel
 from scs_build.inputs.python.edges import python_edges
@@ -201,3 +202,36 @@ def test_a_wheel_is_a_zip_whose_names_may_be_folders(tmp_path: Path) -> None:
         archive.writestr("a-1.dist-info/licenses/", b"")
         archive.writestr("a-1.dist-info/METADATA", metadata("a", "1"))
     assert describe(tmp_path, "wheel", "a", stream.getvalue()).texts == ()
+
+
+def test_of_a_tree_the_licence_texts_are_those_with_customary_names(tmp_path: Path) -> None:
+    path = tmp_path / "tool.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in (
+            "tool-1/LICENSE",
+            "tool-1/lib/COPYING.LIB",
+            "tool-1/Licences",
+            "tool-1/licensed.py",
+            "tool-1/main.py",
+        ):
+            archive.writestr(name, name)
+    data = {"url": "https://example.org/tool.zip", "path": "/opt/tool", "unpack": True}
+    found = INPUTS["url"].describe(Artefact("url", "tool", "1", "0" * 64, 1, "image", data), path)
+    assert {text.path for text in found.texts} == {
+        "tool-1/LICENSE",
+        "tool-1/lib/COPYING.LIB",
+        "tool-1/Licences",
+    }
+    assert found.texts[0].sha256 == sha256_bytes(b"t/LICENSE")
+    assert found.statements == ()
+
+
+def test_a_single_file_is_its_own_licence_text(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(b"#!/bin/sh\n# Apache-2.0\n")
+    digest = sha256_bytes(path.read_bytes())
+    data = {"url": "https://example.org/start.sh", "path": "/usr/bin/start"}
+    found = INPUTS["url"].describe(
+        Artefact("url", "start", "1", digest, path.stat().st_size, "image", data), path
+    )
+    assert found.texts == (Text("start.sh", digest),)
