@@ -222,7 +222,7 @@ def test_of_a_tree_the_licence_texts_are_those_with_customary_names(tmp_path: Pa
         "tool-1/lib/COPYING.LIB",
         "tool-1/Licences",
     }
-    assert found.texts[0].sha256 == sha256_bytes(b"t/LICENSE")
+    assert sha256_bytes(b"t/LICENSE") in {text.sha256 for text in found.texts}
     assert found.statements == ()
 
 
