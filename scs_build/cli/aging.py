@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from scs_build.cli.options import Session
 from scs_build.cli.output import print_result, table
 from scs_build.errors import FetchError, OfflineError
+from scs_build.recipes.lock_overlay import is_overlay
 
 if TYPE_CHECKING:
     from scs_build.locks.aging import Means, Place
@@ -45,11 +47,14 @@ def with_overlay(session: Session, act: Callable[[Session], _T], folder: Path) -
     Only when something could not be fetched is asked whether it vanished; then `folder` becomes the
     overlay, a warning says so, and it is tried again. What failed for another reason is raised.
     """
-    try:
+    if session.lock_overlay_option:
         return act(session), None
+    try:
+        done = act(session)
+        if is_overlay(folder):  # of another day: what it stood for is there again
+            shutil.rmtree(folder)
+        return done, None
     except FetchError:
-        if session.lock_overlay_option:
-            raise
         found = _look(session, ())
         if not found.gone:
             raise

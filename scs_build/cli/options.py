@@ -220,7 +220,8 @@ ALWAYS = ("json", "root", "store", "site", "recipes", "lock_overlay", "verbose")
 def session_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the named common options to a command and hand it a `session` in their place.
 
-    `json`, `root`, `store`, `site`, `recipes`, `lock_overlay` and `verbose` come with every command; to be named: `series`,
+    `json`, `root`, `store`, `site`, `recipes`, `lock_overlay` and `verbose` come with every command;
+    to be named: `series`,
     `platform`, `engine`, `offline`, `jobs`. What is not named has its default in the session.
     """
     chosen = [option for name, option in _OPTIONS.items() if name in (*names, *ALWAYS)]

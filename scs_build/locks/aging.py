@@ -21,7 +21,7 @@ from scs_build.locks.lock import LockChange, lock_images, series_images
 from scs_build.locks.missing import Pin, find_missing, locked_lines, refuse_unknown
 from scs_build.locks.stale import refuse_stale
 from scs_build.recipes.catalogue import Catalogue
-from scs_build.recipes.lock_overlay import HEAD, write_head
+from scs_build.recipes.lock_overlay import is_overlay, write_head
 from scs_build.recipes.models import LockOverlay
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def relock(place: Place, vanished: Sequence[Pin], into: Path, means: Means) -> l
 
     What the sources still have stays, except other packages of a source that lost one, and what the new
     ones force. `into` is there as a whole or not at all; an overlay that is there is replaced. Raises
-    `LockError` when something else lies there, `ResolutionError` or `FetchError` when a pin has no replacement.
+    `LockError` when something else lies there, `ResolutionError` or `FetchError` when nothing replaces a pin.
     """
     refuse_other(into)
     part = into.with_name(f".{into.name}.part")
@@ -109,8 +109,8 @@ def _refuse_lost(
     if stayed:
         name, line = stayed[0]
         raise FetchError(
-            f"{name}: {line.id} {line.version} vanished, and nothing else satisfies the recipe and the series",
-            solution="name a mirror or a dated archive that has it in the site file, or ask for another version",
+            f"{name}: {line.id} {line.version} vanished, and nothing else satisfies recipe and series",
+            solution="name a mirror or a dated archive that has it in the site file, or change the recipe",
         )
     known = {line.sha256 for lines in old.values() for line in lines}
     fresh = {name: [li for li in lines if li.sha256 not in known] for name, lines in new.items()}
@@ -127,8 +127,7 @@ def refuse_other(into: Path) -> None:
     """Raise `LockError` unless a folder is free, or an overlay that may be replaced."""
     if not into.exists() or (into.is_dir() and not any(into.iterdir())):
         return
-    head = into / HEAD
-    if not head.is_file() or "lock_overlay:" not in head.read_text(encoding="utf-8", errors="replace"):
+    if not is_overlay(into):
         raise LockError(
             "something else than an overlay of locks lies there",
             where=Location(str(into)),

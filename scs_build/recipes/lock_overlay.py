@@ -26,6 +26,12 @@ def write_head(folder: Path, overlay: LockOverlay) -> None:
     write_whole(folder / HEAD, f"{text}\n".encode())
 
 
+def is_overlay(folder: Path) -> bool:
+    """Tell whether a folder is an overlay, a damaged one too: nothing else in it was made by a person."""
+    head = folder / HEAD
+    return head.is_file() and "\nlock_overlay:" in head.read_text(encoding="utf-8", errors="replace")
+
+
 def check_files(folder: Path, overlay: LockOverlay) -> None:
     """Raise `LockError` unless an overlay holds the locks that its head lists, and nothing else."""
     head = Location(str(folder / HEAD))

@@ -47,7 +47,9 @@ def file_urls(indices: Sequence[str], project: str, sha256: str) -> Iterator[str
         except OSError as error:  # what requests raises
             failures.append(f"{shown(base)}: {reason_of(error)}")
     if failures and not found:
-        raise FetchError(f"no Python index that answers has {project}: {'; '.join(failures)}")
+        none = len(failures) == len(indices)
+        what = f"no Python index answers about {project}" if none else f"no index that answers has {project}"
+        raise FetchError(f"{what}: {'; '.join(failures)}")
 
 
 def _urls_at(base: str, project: str, sha256: str) -> list[str]:
