@@ -45,7 +45,7 @@ def command(session: Session, output: Path) -> None:
     folder = output / "lock-overlay" / session.series
     (built, proved), overlay = with_overlay(session, lambda within: _made(within, output), folder)
     spent = time.monotonic() - began
-    manifest = written_manifest(session.with_locks(overlay) if overlay else session, built, output)
+    manifest = written_manifest(session, built, output)
     answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
     answer["lock_overlay"] = str(overlay) if overlay else None
     page = closing_page(built, proved, output, manifest, spent)
