@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,22 +23,55 @@ if TYPE_CHECKING:
     help="Take the newest version of this package; can be given more than once.",
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Only check, offline, that the locks fit their recipes.")
+@click.option("--missing", is_flag=True, help="Ask which locked files no source has any more.")
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="With --missing: lock what vanished into an overlay, for --lock-overlay.",
+)  # fmt: skip
 @session_options("series", "platform", "offline")
 def command(
-    session: Session, images: tuple[str, ...], upgrade: bool, packages: tuple[str, ...], check: bool
+    session: Session,
+    images: tuple[str, ...],
+    upgrade: bool,
+    packages: tuple[str, ...],
+    check: bool,
+    missing: bool,
+    into: Path | None,
 ) -> None:
     """Resolve the versions of images and write their lock files.
 
     Versions that are locked stay where they still fit; a lock that fits its recipe is not touched. With
     --recipes, locks are written into the highest layer and never into ours. Without IMAGE: every image of the
     series.
+
+    Mirrors drop superseded packages: --missing tells which locked files no mirror or dated archive has any
+    more, and downloads nothing. With --into DIR it locks replacements of those that are not in the store
+    either, and of what they force; the committed locks stay as they are.
     """
-    if check and (upgrade or packages):
-        raise click.UsageError("--check changes nothing: it cannot go with --upgrade or --upgrade-package.")
+    _refuse_contradictions(session, images, bool(upgrade or packages), check, missing, into)
+    if missing:
+        from scs_build.cli.aging import overlay_missing, report_missing
+
+        return overlay_missing(session, into) if into else report_missing(session, images)
     if check:
-        check_locks(session, images)
-    else:
-        make_locks(session, images, upgrade=upgrade, packages=packages)
+        return check_locks(session, images)
+    return make_locks(session, images, upgrade=upgrade, packages=packages)
+
+
+def _refuse_contradictions(
+    session: Session, images: tuple[str, ...], upgrade: bool, check: bool, missing: bool, into: Path | None
+) -> None:
+    """Raise `UsageError` for options that cannot go together."""
+    if check and upgrade:
+        raise click.UsageError("--check changes nothing: it cannot go with --upgrade or --upgrade-package.")
+    if missing and (check or upgrade):
+        raise click.UsageError("--missing cannot go with --check, --upgrade or --upgrade-package.")
+    if into and not missing:
+        raise click.UsageError("--into says where --missing writes.")
+    if into and images:
+        raise click.UsageError("an overlay is of the whole series: name no image with --into.")
+    if session.lock_overlay_option and not check and (into or not missing):
+        raise click.UsageError("an overlay is only made from the locks below it: leave --lock-overlay out.")
 
 
 def make_locks(

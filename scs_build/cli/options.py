@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from scs_build.errors import RecipeError
+from scs_build.errors import Location, LockError, RecipeError
 
 if TYPE_CHECKING:
     from scs_build.progress import Progress
@@ -55,6 +55,7 @@ class Session:
     store_option: Path | None = None
     site_option: Path | None = None
     recipes_option: tuple[Path, ...] = ()
+    lock_overlay_option: Path | None = None
 
     @cached_property
     def root(self) -> Path:
@@ -63,13 +64,26 @@ class Session:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """All recipes under the root."""
+        """All recipes under the root, with the layers over them."""
         from scs_build.recipes.catalogue import Catalogue
 
-        return Catalogue.load(self.root, self.layers)
+        catalogue = Catalogue.load(self.root, self.layers)
+        if self.lock_overlay_option and catalogue.layers[-1].overlay is None:
+            raise LockError(
+                "is a layer of recipes, and no overlay of locks",
+                where=Location(str(self.lock_overlay_option)),
+                solution="name it with --recipes",
+            )
+        return catalogue
 
     @cached_property
     def layers(self) -> tuple[Path, ...]:
+        """Every folder over ours, lowest first: recipes, then the overlay of locks."""
+        overlay = (self.lock_overlay_option,) if self.lock_overlay_option else ()
+        return (*self.recipes, *overlay)
+
+    @property
+    def recipes(self) -> tuple[Path, ...]:
         """The folders of recipes over ours, lowest first: those of the call, else those of the site file."""
         from scs_build.recipes.site_file import site_file
 
@@ -95,6 +109,10 @@ class Session:
     def of_series(self, series: str) -> Session:
         """Return the same session for another series."""
         return replace(self, series=series)
+
+    def with_locks(self, overlay: Path) -> Session:
+        """Return the same session with the locks of an overlay over all."""
+        return replace(self, lock_overlay_option=overlay)
 
     @cached_property
     def progress(self) -> Progress:
@@ -140,7 +158,7 @@ def _complete(ctx: click.Context, pattern: str, incomplete: str) -> list[Complet
     root = ctx.params.get("root_option") or find_root(Path.cwd())
     layers = Session(
         site_option=ctx.params.get("site_option"), recipes_option=ctx.params.get("recipes_option") or ()
-    ).layers
+    ).recipes
     names = sorted({path.parent.name for top in (root, *layers) for path in top.glob(pattern)})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
@@ -187,17 +205,23 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         envvar="SCS_BUILD_RECIPES", metavar="DIR",
         help="Layer of recipes, versions and policy over ours; can be given more than once, lowest first.",
     ),
+    "lock_overlay": _option(
+        "--lock-overlay", "lock_overlay_option", type=_EXISTING_FOLDER_AS_NAMED,
+        envvar="SCS_BUILD_LOCK_OVERLAY", metavar="DIR",
+        help="Locks in the place of those whose packages vanished, made by `lock --missing --into`.",
+    ),
     "verbose": _option("-v", "--verbose", is_flag=True, envvar="SCS_BUILD_VERBOSE", help="Say more."),
 }  # fmt: skip
 
 
-ALWAYS = ("json", "root", "store", "site", "recipes", "verbose")
+ALWAYS = ("json", "root", "store", "site", "recipes", "lock_overlay", "verbose")
 
 
 def session_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the named common options to a command and hand it a `session` in their place.
 
-    `json`, `root`, `store`, `site`, `recipes` and `verbose` come with every command; to be named: `series`,
+    `json`, `root`, `store`, `site`, `recipes`, `lock_overlay` and `verbose` come with every command;
+    to be named: `series`,
     `platform`, `engine`, `offline`, `jobs`. What is not named has its default in the session.
     """
     chosen = [option for name, option in _OPTIONS.items() if name in (*names, *ALWAYS)]

@@ -34,22 +34,38 @@ def command(session: Session, output: Path) -> None:
     """Build the images, start keystone from them and use it: all of it at work.
 
     Builds keystone and what it stands on, starts it with its database and its cache, gets a token as a
-    client would, and ends everything. A second run builds nothing and proves again.
+    client would, and ends everything. A second run builds nothing and proves again. Locked packages that
+    have vanished from every mirror are locked anew into an overlay beside the images, with a warning: what
+    is built then is not the pinned release.
     """
-    from scs_build.cli.build import build_images, written_manifest
-    from scs_build.cli.running import run_stack_of
+    from scs_build.cli.aging import with_overlay
+    from scs_build.cli.build import written_manifest
 
     began = time.monotonic()
+    folder = output / "lock-overlay" / session.series
+    (built, proved), overlay = with_overlay(session, lambda within: _made(within, output), folder)
+    spent = time.monotonic() - began
+    manifest = written_manifest(session, built, output)
+    answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
+    answer["lock_overlay"] = str(overlay) if overlay else None
+    page = closing_page(built, proved, output, manifest, spent)
+    if overlay:
+        page += "\n\nNOT the pinned release: packages of it have vanished. The commands above want"
+        page += f"\n  --lock-overlay {overlay}"
+    print_result(answer, page, as_json=session.json)
+
+
+def _made(session: Session, output: Path) -> tuple[BuildResult, StackRun]:
+    """Build the images and prove the stack; ends the command when an image could not be built."""
+    from scs_build.cli.build import build_images
+    from scs_build.cli.running import run_stack_of
+
     built = build_images(session, IMAGES, output)
     if built.failures:
         from scs_build.cli.ends import report_all
 
         raise SystemExit(report_all(built.failures))
-    proved = run_stack_of(session, STACK, output)
-    spent = time.monotonic() - began
-    manifest = written_manifest(session, built, output)
-    answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
-    print_result(answer, closing_page(built, proved, output, manifest, spent), as_json=session.json)
+    return built, run_stack_of(session, STACK, output)
 
 
 def closing_page(

@@ -81,6 +81,10 @@ class Input(Protocol):
     kind: str
 
     @property
+    def listed(self) -> bool:
+        """Whether `urls` asks a list, and returns only what is on it: nobody has to look there then."""
+
+    @property
     def fields(self) -> Forms:
         """The texts that each of its lock lines has, and the form of each."""
 

@@ -28,6 +28,7 @@ class UrlInput:
     """Files and archives at a URL that the recipe states."""
 
     kind = "url"
+    listed = False
     fields: ClassVar[Forms] = {"name": NAME, "version": LINE, "url": LINE, "path": PATH}
     optional: ClassVar[Forms] = {"strip": re.compile(r"[0-9]{1,2}"), "mode": re.compile(r"0644|0755")}
 

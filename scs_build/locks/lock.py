@@ -179,4 +179,9 @@ def _file(line: Artefact) -> tuple[str, str]:
 
 
 def _by_id(artefacts: Iterable[Artefact]) -> dict[str, Artefact]:
-    return {":".join(filter(None, (str(a.data.get("group", "")), a.id))): a for a in artefacts}
+    return {pin_id(artefact): artefact for artefact in artefacts}
+
+
+def pin_id(line: Artefact) -> str:
+    """Return what stays the same of a line when its version changes: group (where there is one) and id."""
+    return ":".join(filter(None, (str(line.data.get("group", "")), line.id)))

@@ -13,6 +13,7 @@ from scs_build.locks.files import read_own_lock
 from scs_build.locks.layered import lock_of
 from scs_build.locks.models import Lock
 from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
+from scs_build.locks.stale import refuse_stale
 from scs_build.plan.origin import layers_of
 from scs_build.plan.step import Step, artefact_facts
 from scs_build.recipes.catalogue import Catalogue, Component
@@ -37,6 +38,7 @@ class Graph:
     """The steps of one series on one platform; each step is made once, when first asked for."""
 
     def __init__(self, catalogue: Catalogue, series: Series, platform: str) -> None:
+        refuse_stale(catalogue, series.name)
         self.catalogue = catalogue
         self.series = series
         self.platform = platform

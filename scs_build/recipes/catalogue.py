@@ -8,12 +8,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from scs_build.errors import Location, PolicyError, RecipeError, UnknownNameError
+from scs_build.errors import Location, LockError, PolicyError, RecipeError, UnknownNameError
 from scs_build.recipes.checks import build_order, check_components
 from scs_build.recipes.component import Component
 from scs_build.recipes.document import read
 from scs_build.recipes.explain import near_miss
 from scs_build.recipes.layer import (
+    FILE,
     Addition,
     Layer,
     constraints_file,
@@ -21,7 +22,7 @@ from scs_build.recipes.layer import (
     read_layers,
     read_paths,
 )
-from scs_build.recipes.loader import load, parse, read_bytes
+from scs_build.recipes.loader import load, locate, parse, read_bytes
 from scs_build.recipes.models import Paths, Series, User
 from scs_build.recipes.overlay import SERIES_FOLDER, component_folders, put_over, read_component
 from scs_build.recipes.policy import Hardening
@@ -172,6 +173,7 @@ class Catalogue:
         shown = f"images/{SERIES_FOLDER}/{folder.name}/series.yaml"
         raw = read_bytes(folder / "series.yaml", shown)
         series = parse(raw, Series, shown)
+        self._check_overlay(folder.name)
         document = read(raw)
         if series.name != folder.name:
             where = Location(shown, *document.place(("name",)))
@@ -183,6 +185,18 @@ class Catalogue:
         for addition in self.additions(folder.name):
             series = _with(series, addition)
         return series
+
+    def _check_overlay(self, series: str) -> None:
+        """Raise `LockError` when the highest layer replaces locks of another series."""
+        overlay = self.layers[-1].overlay if self.layers else None
+        if overlay and overlay.series != series:
+            where = locate(
+                read_bytes(self.layers[-1].folder / FILE, self.layers[-1].shown(FILE)),
+                self.layers[-1].shown(FILE),
+                ("lock_overlay", "series"),
+            )
+            reason = f"these locks are of the series {overlay.series}, asked for is {series}"
+            raise LockError(reason, where=where, solution=f"leave it out, or use --series {overlay.series}")
 
     def additions(self, series: str) -> tuple[Addition, ...]:
         """Return what the layers say of a series, lowest first."""

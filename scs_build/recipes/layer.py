@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from scs_build.errors import Location, RecipeError
 from scs_build.recipes.loader import load, locate, parse, read_bytes
-from scs_build.recipes.models import LayerHead, Paths, SeriesAddition
+from scs_build.recipes.lock_overlay import check_files
+from scs_build.recipes.models import LayerHead, LockOverlay, Paths, SeriesAddition
 
 FILE = "layer.yaml"
 HEAD = "format: 1, name: NAME, vendor: WHO"
@@ -17,11 +18,15 @@ HEAD = "format: 1, name: NAME, vendor: WHO"
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: `folder` is where this machine has it, and no part of any digest; its name is."""
+    """A layer: `folder` is where this machine has it, and no part of any digest; its name is.
+
+    One with an `overlay` holds nothing but locks, in the place of those whose packages vanished.
+    """
 
     folder: Path
     name: str
     vendor: str
+    overlay: LockOverlay | None = field(default=None, compare=False)
 
     def shown(self, inside: str) -> str:
         """Return a path of the layer as errors show it."""
@@ -50,6 +55,11 @@ def read_layers(folders: Iterable[Path]) -> tuple[Layer, ...]:
             where = Location(layer.shown(FILE))
             raise RecipeError(f"the layer {other.folder} is named `{layer.name}` as well", where=where)
         layers[layer.name] = layer
+    for layer in list(layers.values())[:-1]:
+        if layer.overlay:
+            where = Location(layer.shown(FILE))
+            reason = "locks of packages that vanished lie over everything, and not below another layer"
+            raise RecipeError(reason, where=where, solution="name it with --lock-overlay")
     return tuple(layers.values())
 
 
@@ -63,7 +73,9 @@ def _read_layer(folder: Path) -> Layer:
     if not any((folder / part).is_dir() for part in ("images", "policy")):
         reason = "the layer holds neither images/ nor policy/"
         raise RecipeError(reason, where=Location(str(path)), solution="its layout is that of a checkout")
-    return Layer(folder, head.name, head.vendor)
+    if head.lock_overlay:
+        check_files(folder, head.lock_overlay)
+    return Layer(folder, head.name, head.vendor, head.lock_overlay)
 
 
 def read_addition(layer: Layer, series: str) -> Addition | None:

@@ -311,12 +311,24 @@ class Series(Model):
     images: tuple[Name, ...] = Field((), description="images of the series; empty: every recipe")
 
 
+class LockOverlay(Model):
+    """What a layer of nothing but locks says: written by `scs-build lock --missing`, not by people."""
+
+    series: Line = Field(description="the series whose locks it replaces")
+    replaces: dict[Name, Annotated[str, StringConstraints(pattern=SHA256)]] = Field(
+        description="image -> SHA-256 of the lock that its own was made from, and stands for"
+    )
+
+
 class LayerHead(Model):
     """What a layer of recipes over ours is: `layer.yaml` beside its `images/`."""
 
     format: Literal[1] = Field(description="version of this file format")
     name: Name = Field(description="its name, which images that it touches carry in a label")
     vendor: Line = Field(description="who answers for the images that it touches")
+    lock_overlay: LockOverlay | None = Field(
+        None, description="what locks of packages that vanished it replaces; written by `lock --missing`"
+    )
 
 
 class SeriesAddition(Model):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from scs_build.errors import FetchError, IntegrityError, OfflineError
@@ -15,7 +12,7 @@ from scs_build.store.fetcher import Download, Failure, Fetcher
 from scs_build.store.store import Store
 from scs_build.store.transport import Patience
 from scs_build.store.usage import human
-from scs_build.web import new_session
+from scs_build.store.workers import in_threads
 
 __all__ = ["Download", "Fetched", "Patience", "fetch"]
 
@@ -57,7 +54,8 @@ def fetch(
     store.prepare()
     store.require_space(total - sum(_present(store, download) for download in missing))
     with (progress or Silent()).task("fetch", total, "bytes") as task:
-        failures = _work(Fetcher(store, patience or Patience(), task), missing, jobs)
+        fetcher = Fetcher(store, patience or Patience(), task)
+        failures = [failure for failure in in_threads(fetcher.fetch, missing, jobs, fetcher.stop) if failure]
     if failures:
         raise _error(failures, len(missing))
     return Fetched(len(missing), total, time.monotonic() - began)
@@ -78,42 +76,6 @@ def _present(store: Store, download: Download) -> int:
         return min(store.part(download.sha256).stat().st_size, download.size)
     except FileNotFoundError:
         return 0
-
-
-def _work(fetcher: Fetcher, missing: Sequence[Download], jobs: int) -> list[Failure]:
-    """Fetch in daemon threads: Ctrl-C must not wait for a stalled mirror, as an executor would."""
-    waiting: queue.SimpleQueue[tuple[Download, Future[Failure | None]]] = queue.SimpleQueue()
-    futures: list[Future[Failure | None]] = []
-    for download in missing:
-        futures.append(Future())
-        waiting.put((download, futures[-1]))
-    threads = [
-        threading.Thread(target=_worker, args=(fetcher, waiting), daemon=True)
-        for _ in range(min(jobs, len(missing)))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        results = [future.result() for future in futures]
-    except BaseException:
-        fetcher.stop.set()
-        raise
-    for thread in threads:
-        thread.join()
-    return [failure for failure in results if failure]
-
-
-def _worker(fetcher: Fetcher, waiting: queue.SimpleQueue[tuple[Download, Future[Failure | None]]]) -> None:
-    with new_session() as session:
-        while not fetcher.stop.is_set():
-            try:
-                download, future = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                future.set_result(fetcher.fetch(session, download))
-            except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
-                future.set_exception(error)
 
 
 def _offline(missing: Sequence[Download], total: int) -> OfflineError:

@@ -31,6 +31,7 @@ class DebInput:
     """Debian binary packages."""
 
     kind = "deb"
+    listed = False
     fields: ClassVar[Forms] = {
         "name": NAME, "version": VERSION, "source": NAME, "source_version": VERSION,
         "architecture": re.compile(r"[a-z0-9-]+"), "path": re.compile(r"[A-Za-z0-9][^\x00-\x20\x7f]*"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Distribution:
+    listed = True
     fields: ClassVar[Forms] = {
         "name": re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
         "version": re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*"),

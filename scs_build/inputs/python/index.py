@@ -35,17 +35,21 @@ _pages: dict[tuple[str, str], tuple[IndexFile, ...]] = {}
 def file_urls(indices: Sequence[str], project: str, sha256: str) -> Iterator[str]:
     """Yield where the file with that hash can be had, in the order of the indices.
 
-    An index that fails is passed over when a later one answers, and asked last when it failed before;
-    raises `FetchError` when none did.
+    An index that fails is passed over when another has the file, and asked last when it failed before;
+    raises `FetchError` when one failed and none has it: it may be there.
     """
-    failures = []
+    failures, found = [], False
     for base in sorted(indices, key=_lost.__contains__):
         try:
-            yield from _urls_at(base, project, sha256)
+            for url in _urls_at(base, project, sha256):
+                found = True
+                yield url
         except OSError as error:  # what requests raises
             failures.append(f"{shown(base)}: {reason_of(error)}")
-    if len(failures) == len(indices):
-        raise FetchError(f"no Python index answers about {project}: {'; '.join(failures)}")
+    if failures and not found:
+        none = len(failures) == len(indices)
+        what = f"no Python index answers about {project}" if none else f"no index that answers has {project}"
+        raise FetchError(f"{what}: {'; '.join(failures)}")
 
 
 def _urls_at(base: str, project: str, sha256: str) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from scs_build.canonical import digest_of
 from scs_build.plan.step import FORMATS, Step
 from scs_build.store.store import Store
 from tests.canary import known
 from tests.integration.build import parts
+from tests.integration.conftest import LOCKS_OVER
 
 # Recipe, lock and packages of `canary-plain` are of the first format and stay as they are. So do these, as
 # long as the step has the format named here: who raises it writes down what it gives then.
@@ -26,6 +29,7 @@ def test_another_machine_user_order_and_year_give_the_same_bytes(
     assert parts.results(elsewhere, canary_steps.values()) == here
 
 
+@pytest.mark.skipif(bool(LOCKS_OVER), reason="pins have vanished: these are not the inputs written down")
 def test_equal_inputs_give_the_bytes_that_they_gave_before(
     elsewhere: Store, canary_steps: dict[str, Step]
 ) -> None:
@@ -36,6 +40,7 @@ def test_equal_inputs_give_the_bytes_that_they_gave_before(
     assert now == before, known.AGAIN.format(known.PATH.name)
 
 
+@pytest.mark.skipif(bool(LOCKS_OVER), reason="pins have vanished: these are not the tools written down")
 def test_a_lock_of_the_first_format_stays_buildable(elsewhere: Store, canary_steps: dict[str, Step]) -> None:
     made = parts.results(elsewhere, canary_steps.values())
     assert {name: (FORMATS[canary_steps[name].kind], made[name]) for name in FIRST} == FIRST

@@ -15,6 +15,7 @@ from scs_build.cli.options import complete_image
 from tests.unit.cli.conftest import Said
 from tests.unit.plan.conftest import World
 from tests.unit.plan.test_layers import Site, add_more
+from tests.unit.plan.test_lock_overlay import overlay_of
 
 Call = Callable[..., Said]
 
@@ -89,3 +90,29 @@ def test_the_shell_completes_what_layers_add(site: Site) -> None:
     offered = [item.value for item in complete_image(context, click.Argument(["image"]), "")]
     assert "more" in offered
     assert "sibling" in offered
+
+
+def test_locks_over_ours_are_named_on_the_call_and_nothing_is_locked_into_them(
+    site: Site, call: Call, tmp_path: Path
+) -> None:
+    over = overlay_of(site.world, tmp_path / "over")
+    plan = ("plan", "--json", "--root", str(site.world.root), "--lock-overlay")
+    assert {name for name, origin in origins(call(*plan, str(over.folder))).items() if origin} == {"sibling"}
+    said = call(*plan, str(site.folder))
+    assert (said.status, json.loads(said.stdout)["error"]) == (12, "LockError")
+    assert call("lock", "--root", str(site.world.root), "--lock-overlay", str(over.folder)).status == 2
+    site.world.series("2025.1")
+    assert call(*plan, str(over.folder), "--series", "2025.1").status == 12
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--into", "x"),
+        ("--missing", "--check"),
+        ("--missing", "--upgrade"),
+        ("--missing", "--into", "x", "app"),
+    ],
+)
+def test_options_of_lock_that_contradict_each_other_are_told(call: Call, options: tuple[str, ...]) -> None:
+    assert call("lock", *options).status == 2

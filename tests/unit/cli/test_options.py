@@ -51,7 +51,7 @@ def test_every_option_names_its_variable_in_the_help() -> None:
         """Do nothing."""
 
     text = CliRunner().invoke(command, ["--help"]).output
-    assert " ".join(text.split()).count("env var: SCS_BUILD_") == 11
+    assert " ".join(text.split()).count("env var: SCS_BUILD_") == 12
 
 
 @pytest.fixture
