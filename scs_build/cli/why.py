@@ -49,7 +49,7 @@ def command(session: Session, image: str) -> None:
     rows = [_row(step.name, step.key, reasons.get(step.name)) for step in steps]
     text = table(("step", "key", "action", "why"), rows)
     if planned.origin:
-        text += f"\n\ntouched by the recipes of: {', '.join(planned.origin)}"
+        text += f"\n\ntouched by the layers: {', '.join(planned.origin)}"
     if patches:
         text += f"\n\n{table(('patch', 'mends', 'upstream', 'merged in'), map(_ledger, patches))}"
     print_result(answer, text, as_json=session.json)

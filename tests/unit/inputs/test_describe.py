@@ -208,19 +208,19 @@ def test_of_a_tree_the_licence_texts_are_those_with_customary_names(tmp_path: Pa
     path = tmp_path / "tool.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in (
-            "tool-1/LICENSE",
-            "tool-1/lib/COPYING.LIB",
-            "tool-1/Licences",
-            "tool-1/licensed.py",
-            "tool-1/main.py",
+            "t/LICENSE",
+            "t/lib/COPYING.LIB",
+            "t/Licences",
+            "t/licensed.py",
+            "t/main.py",
         ):
             archive.writestr(name, name)
     data = {"url": "https://example.org/tool.zip", "path": "/opt/tool", "unpack": True}
     found = INPUTS["url"].describe(Artefact("url", "tool", "1", "0" * 64, 1, "image", data), path)
     assert {text.path for text in found.texts} == {
-        "tool-1/LICENSE",
-        "tool-1/lib/COPYING.LIB",
-        "tool-1/Licences",
+        "t/LICENSE",
+        "t/lib/COPYING.LIB",
+        "t/Licences",
     }
     assert sha256_bytes(b"t/LICENSE") in {text.sha256 for text in found.texts}
     assert found.statements == ()
