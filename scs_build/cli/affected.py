@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from scs_build.cli.ends import talk
 from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result
 
@@ -36,6 +37,8 @@ def command(session: Session, bases: tuple[str, ...]) -> None:
         "base": " ".join(bases),
         "images": [{"name": name, "change": text} for name, text in changes.items()],
     }
+    if not changes:
+        talk("no image is affected")
     print_result(answer, "\n".join(changes), as_json=session.json)
 
 

@@ -118,14 +118,21 @@ def clock(session: Session) -> Iterable[Check]:  # noqa: ARG001
 
 def archive_keys(session: Session) -> Iterable[Check]:
     """Check that the keys which sign Debian's archive will not expire soon."""
+    from scs_build.inputs.deb.keys import archive_key
+
     folder = session.root / "images" / "series" / "keys"
     if not (folder / "keys.json").exists():
         return
     try:
         keys = read_json((folder / "keys.json").read_bytes())["keys"]
         ends_of = {key["file"]: datetime.fromisoformat(key["expires"]).replace(tzinfo=UTC) for key in keys}
+        for key in keys:
+            archive_key(folder, key["release"], key["archive"])
     except (ValueError, KeyError, TypeError) as error:
         yield Check("archive keys", "missing", f"{folder / 'keys.json'}: {error!r}", "restore the file")
+        return
+    except ScsBuildError as error:
+        yield Check("archive keys", "missing", str(error), "restore the file")
         return
     for file, ends in ends_of.items():
         name, found = f"key {file}", f"until {ends:%Y-%m-%d}"

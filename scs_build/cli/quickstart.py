@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +77,10 @@ def closing_page(
     from scs_build.cli.build import result_text
     from scs_build.cli.running import service_table, token_text
 
-    commands = "\n".join(f"  {line:<52} {meaning}" for line, meaning in NEXT)
+    program = Path(sys.argv[0])
+    # As it can be typed: make starts it without its folder being in PATH.
+    prefix = f"{program.parent}/" if shutil.which("scs-build") is None and program.parent.name else ""
+    commands = "\n".join(f"  {prefix + line:<{52 + len(prefix)}} {meaning}" for line, meaning in NEXT)
     return "\n\n".join((
         result_text(built, output, manifest),
         service_table(proved),

@@ -40,5 +40,6 @@ def command(session: Session, manifest: Path | None, output: Path) -> None:
     print_result(answer, "" if problems else text, as_json=session.json)
     if problems:
         raise VerificationError(
-            "\n".join(problems), solution="build again, or fetch the images from where the manifest came from"
+            "\n".join(problems),
+            solution="remove what is named and build again, or fetch the images where the manifest came from",
         )

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from scs_build.canonical import sha256_bytes
+from scs_build.errors import ScsBuildError
 from scs_build.manifest.manifest import Manifest, ManifestImage, content_digest
-from scs_build.oci.layout import blob_path, blob_problem
+from scs_build.oci.layout import blob_path, blob_problem, read_layout
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -32,7 +33,21 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
     for image in manifest.content.images:
         problems += [f"{image.name}: {wrong[blob]}" for blob in _blobs(image, layout) if wrong[blob]]
         problems += [f"{image.name}: {text}" for text in inconsistencies(image, layout)]
-    return problems
+    return problems + _unreadable(manifest, layout)
+
+
+def _unreadable(manifest: Manifest, layout: Path) -> list[str]:
+    """Return why other programs cannot find the images in the layout."""
+    try:
+        listed = {entry["digest"] for entry in read_layout(layout)["manifests"]}
+    except ScsBuildError as error:
+        return [str(error)]
+    images = manifest.content.images
+    return [
+        f"{image.name}: the index of the layout does not list it"
+        for image in images
+        if image.digest not in listed
+    ]
 
 
 def _blobs(image: ManifestImage, layout: Path) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from scs_build.canonical import canonical_json, sha256_file
-from scs_build.errors import FormatError, Location, StoreError, VerificationError
+from scs_build.errors import FormatError, Location, ScsBuildError, StoreError, VerificationError
 from scs_build.oci.image import MANIFEST_TYPE, Image
 from scs_build.store.store import Store
 from scs_build.strict_json import JsonError, read_json
@@ -40,7 +40,7 @@ def write_layout(store: Store, directory: Path, images: Mapping[str, Image | str
     with locked(directory):
         _remove_temporary(directory)
         new = {ref: _publish(store, directory, _digest(image)) for ref, image in images.items()}
-        index = read_layout(directory) if (directory / "index.json").exists() else _empty()
+        index = _present(directory)
         kept = [entry for entry in index["manifests"] if reference(entry) not in new]
         named = [{**entry, "annotations": {REF_NAME: ref}} for ref, entry in new.items()]
         index["manifests"] = sorted(
@@ -48,6 +48,17 @@ def write_layout(store: Store, directory: Path, images: Mapping[str, Image | str
         )
         _write_once(directory / LAYOUT_FILE, canonical_json({"imageLayoutVersion": LAYOUT_VERSION}))
         _write_once(directory / "index.json", canonical_json(index))
+
+
+def _present(directory: Path) -> dict[str, Any]:
+    """Return the index of the layout that is there, or an empty one; what is no layout is not replaced."""
+    if not (directory / "index.json").exists():
+        return _empty()
+    try:
+        return read_layout(directory)
+    except ScsBuildError as error:
+        error.solution = f"remove {directory}, and run this again"
+        raise
 
 
 def read_layout(directory: Path) -> dict[str, Any]:
@@ -85,7 +96,7 @@ def has_reference(directory: Path, name: str, digest: str) -> bool:
     """Return whether a layout is there in which `name` stands for the image `digest`."""
     if not (directory / "index.json").exists():
         return False
-    found = (entry for entry in read_layout(directory)["manifests"] if reference(entry) == name)
+    found = (entry for entry in _present(directory)["manifests"] if reference(entry) == name)
     return any(entry.get("digest") == digest for entry in found)
 
 
@@ -164,7 +175,10 @@ def link_or_copy(source: Path, target: Path) -> None:
                 raise
             shutil.copyfile(source, temporary)
             temporary.chmod(0o444)
-        temporary.replace(target)
+        try:
+            temporary.replace(target)
+        except IsADirectoryError as error:
+            raise StoreError("is a folder", where=Location(str(target)), solution="remove it") from error
 
 
 def _write_once(path: Path, data: bytes) -> None:

@@ -10,9 +10,11 @@ from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
 from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.files import read_own_lock
+from scs_build.locks.fitting import refuse_unlocked
 from scs_build.locks.layered import lock_of
 from scs_build.locks.models import Lock
 from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
+from scs_build.locks.requests import stands_on
 from scs_build.locks.stale import refuse_stale
 from scs_build.plan.origin import layers_of
 from scs_build.plan.step import Step, artefact_facts
@@ -98,6 +100,7 @@ class Graph:
         component = self.catalogue.component(name)
         lock = read_own_lock(lock_of(component, self.series.name), self.platform)
         refuse_overridden(lock, component.recipe, self._limits)
+        refuse_unlocked(component, lock, map(self.lock, stands_on(self.catalogue, name)))
         return lock
 
     def _step(self, kind: str, component: Component, facts: dict[str, str], **rest: object) -> Step:

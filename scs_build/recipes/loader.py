@@ -29,6 +29,8 @@ def load(path: Path, model: type[M], *, shown: str | None = None, error: type[In
 
 def read_bytes(path: Path, shown: str, error: type[InputError] = RecipeError) -> bytes:
     """Return the content of a file that must be there; raises `error` when it is not."""
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise error("is no regular file", where=Location(shown))
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as failure:

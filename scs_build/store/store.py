@@ -33,6 +33,8 @@ from scs_build.store.temporary import PART, TemporaryArea
 from scs_build.store.usage import BLOCK, Usage, free_space, human, measure
 
 FORMAT = 1
+# What the system says of a place where no store can be.
+UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 CHUNK = 1 << 20
 EMPTY = sha256_bytes(b"")
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -339,7 +341,7 @@ class Store:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return self.disk_full(f"the disk of {self.root} is full: more was needed")
         named = str(error.filename or "").startswith(str(self.root))
-        if named and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if named and error.errno in UNUSABLE:
             return StoreError(
                 f"the store cannot be written: {error.filename}: {error.strerror}",
                 solution="check who owns the folder, or set SCS_BUILD_STORE to another one",
@@ -354,8 +356,14 @@ class Store:
             if self._prepared:
                 return
             with self.guard():
-                for folder in (self.blobs, self.steps, self.trees, self.locks, self.temporary.root):
-                    folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    for folder in (self.blobs, self.steps, self.trees, self.locks, self.temporary.root):
+                        folder.mkdir(parents=True, exist_ok=True)
+                except FileNotFoundError as error:  # such as below /proc
+                    raise StoreError(
+                        f"no folder can be made at {error.filename}",
+                        solution="set SCS_BUILD_STORE to another one",
+                    ) from error
                 self.temporary.clean()
                 if not (self.root / "format").exists():
                     with self.temporary.file("format") as path:
@@ -369,6 +377,8 @@ class Store:
             text = path.read_text().strip()
         except FileNotFoundError:
             return
+        except NotADirectoryError as error:
+            raise self._explained(error) from error
         if text.isdecimal() and int(text) > FORMAT:
             raise FormatError(
                 f"the store {self.root} has format {text}, this release reads up to {FORMAT}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.unit.cli.conftest import Said
 
 Call = Callable[..., Said]
 SESSION = Session()
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -96,13 +98,29 @@ def test_disk_space(free: int, verdict: str, tmp_path: Path, monkeypatch: pytest
     assert bool(disk.mend) == (verdict != "ok")
 
 
-@pytest.mark.parametrize(("expires", "verdict"), [("2001-01-01", "warning"), ("9000-01-01", "ok")])
-def test_archive_keys_that_expire_are_told(expires: str, verdict: str, tmp_path: Path) -> None:
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """The folder of the archive keys in a copy of the checkout."""
     folder = tmp_path / "images" / "series" / "keys"
-    folder.mkdir(parents=True)
-    (folder / "keys.json").write_text(json.dumps({"keys": [{"file": "a.asc", "expires": expires}]}))
+    shutil.copytree(ROOT / "images/series/keys", folder)
+    return folder
+
+
+@pytest.mark.parametrize(("expires", "verdict"), [("2001-01-01", "warning"), ("9000-01-01", "ok")])
+def test_archive_keys_that_expire_are_told(expires: str, verdict: str, keys: Path, tmp_path: Path) -> None:
+    table = json.loads((keys / "keys.json").read_text())
+    table["keys"] = [{**key, "expires": expires} for key in table["keys"]]
+    (keys / "keys.json").write_text(json.dumps(table))
+    found = list(checks.archive_keys(Session(root_option=tmp_path)))
+    assert len(found) == len(table["keys"])
+    assert {(check.verdict, check.found) for check in found} == {(verdict, f"until {expires}")}
+
+
+def test_a_damaged_archive_key_is_told(keys: Path, tmp_path: Path) -> None:
+    damaged = next(keys.glob("*.asc"))
+    damaged.write_text("junk")
     (check,) = checks.archive_keys(Session(root_option=tmp_path))
-    assert (check.verdict, check.found) == (verdict, f"until {expires}")
+    assert check.verdict == "missing" and damaged.name in check.found
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": [{"file": "a"}]}', '{"keys": 1}', "[" * 100_000])

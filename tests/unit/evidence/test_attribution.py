@@ -193,7 +193,7 @@ def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
     page = made.store.add_bytes(b"a page\n")
     tree = wheel({"top/a.txt": b"a\n"})
     made.inputs = (
-        Artefact("url", "p", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
+        Artefact("url", "page", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
         Artefact(
             "url", "tree", "one", made.store.add_bytes(tree), len(tree),
             data={"url": "x/tree.zip", "path": "/opt/tree", "unpack": True, "strip": 1},

@@ -14,6 +14,14 @@ PURE = [line for line in LOCKS["iaas/app"] if line[0] == "wheel"]
 IMAGES = {"image:base", "image:app", "image:sibling"}
 
 
+def make_pure(world: World) -> None:
+    """Let nothing of the application be compiled."""
+    world.change(
+        "iaas/app/recipe.yaml", "{requirements: [app, fast], compile: [fast]}", "{requirements: [app]}"
+    )
+    world.lock("iaas/app", PURE)
+
+
 def test_an_image_is_made_of_its_lineages_layers_and_a_last_one(world: World) -> None:
     assert [step.name for step in world.graph().image("app").needs] == [
         "packages:base", "venv:app", "files:app", "system:app",
@@ -21,7 +29,7 @@ def test_an_image_is_made_of_its_lineages_layers_and_a_last_one(world: World) ->
 
 
 def test_a_package_of_the_base_changes_no_venv_and_no_files(world: World) -> None:
-    world.lock("iaas/app", PURE)
+    make_pure(world)
     newer = [("deb", "openssl", "3.5.2"), ("deb", "python3.13", "3.13.5")]
     changed = world.changed_by(lambda: world.lock("bases/base", newer))
     assert changed >= {"install:base", "packages:base", "system:app", *IMAGES}
@@ -74,7 +82,7 @@ def test_a_compiler_changes_the_wheels_that_it_compiles(world: World) -> None:
 
 
 def test_a_user_of_the_base_changes_what_is_installed_but_no_venv(world: World) -> None:
-    world.lock("iaas/app", PURE)
+    make_pure(world)
     changed = world.changed_by(lambda: world.change("bases/base/recipe.yaml", "42400", "42401"))
     assert {"install:base", *IMAGES} <= changed
     assert not changed & {"venv:app", "files:app"}
@@ -148,7 +156,7 @@ def test_a_group_that_the_lock_does_not_have_is_told(world: World) -> None:
 def test_byte_code_waits_for_the_interpreter_that_an_ancestor_ships_and_for_no_installation(
     world: World,
 ) -> None:
-    world.lock("iaas/app", PURE)
+    make_pure(world)
     world.lock(
         "bases/base", [*LOCKS["bases/base"], ("deb", "python3.13", "3.13.5"), ("deb", "gcc", "14", "install")]
     )
@@ -156,3 +164,21 @@ def test_byte_code_waits_for_the_interpreter_that_an_ancestor_ships_and_for_no_i
     assert not [name for name in step.closure() if name.startswith(("install", "scaffold"))]
     interpreter = step.closure()["interpreter:base"]
     assert {artefact.name for artefact in interpreter.artefacts} == {"openssl", "python3.13"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("packages: [sib]", "packages: [sib, nosuch]", "nosuch"),
+        ("packages: [sib]", "packages: [sib], build: [nosuch]", "nosuch"),
+        ("packages: [sib]}", "packages: [sib]}\npython: {requirements: [No.Such>=1]}", "No.Such>=1"),
+    ],
+)
+def test_what_a_recipe_asks_for_and_its_lock_does_not_hold_is_refused(
+    world: World, old: str, new: str, name: str
+) -> None:
+    world.change("iaas/sibling/recipe.yaml", old, new)
+    with pytest.raises(LockError) as caught:
+        world.graph().image("sibling")
+    assert f"asks for {name}" in caught.value.reason
+    assert str(caught.value.where).startswith("images/iaas/sibling/recipe.yaml:")
