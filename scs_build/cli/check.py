@@ -220,7 +220,8 @@ def end(answer: Answer, failures: Failures) -> None:
     if bad:
         errors["check"] = FindingError(
             f"{', '.join(bad)}: not as the contracts ask for",
-            solution="mend the image, or say in its recipe why: exceptions: {RULE: {PATH: reason}}",
+            solution="mend the image, or say why: in its recipe (exceptions: {RULE: {PATH: reason}}),"
+            " of licences in policy/licences.yaml",
         )
     if errors:
         raise SystemExit(report_all(errors))

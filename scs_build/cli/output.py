@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+
+from scs_build.files import write_whole
 
 
 def print_json(value: Any) -> None:
@@ -25,6 +28,21 @@ def print_result(value: Any, text: str, *, as_json: bool) -> None:
         print_json(value)
     elif text:
         print_text(text)
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file where somebody asked for it, in one move; through links, into devices, in a new folder.
+
+    Raises click.BadParameter where no file can be.
+    """
+    target = path.resolve()
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+        else:
+            write_whole(target, data)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise click.BadParameter(f"{target}: {error.strerror}", param_hint="--output") from error
 
 
 def size(count: int) -> str:

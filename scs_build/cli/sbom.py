@@ -10,8 +10,7 @@ import click
 from scs_build.cli.common import subject_of
 from scs_build.cli.ends import talk
 from scs_build.cli.options import Session, complete_image, session_options
-from scs_build.cli.output import print_text
-from scs_build.files import write_whole
+from scs_build.cli.output import print_text, write_output
 
 FORMATS = ("cyclonedx", "spdx")
 
@@ -51,5 +50,5 @@ def command(session: Session, image: str, form: str, output: Path | None) -> Non
     if output is None:
         print_text(text)
     else:
-        write_whole(output, f"{text}\n".encode())
+        write_output(output, f"{text}\n".encode())
         talk(f"{output}: {len(bill.parts)} components of {image}, {len(bill.tools)} tools")

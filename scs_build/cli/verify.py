@@ -41,5 +41,5 @@ def command(session: Session, manifest: Path | None, output: Path) -> None:
     if problems:
         raise VerificationError(
             "\n".join(problems),
-            solution="remove what is named and build again, or fetch the images where the manifest came from",
+            solution="remove what is named, build and check again; or fetch it where the manifest came from",
         )

@@ -24,7 +24,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 # Whoever locks more than a terabyte has made a mistake, and the disk would be called too small.
 MAX_SIZE = 1 << 40
-AGAIN = "write it again with `scs-build lock`"
+AGAIN = "restore it, or remove it and write it again with `scs-build lock`"
 GAP = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
 

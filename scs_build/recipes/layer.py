@@ -13,6 +13,7 @@ from scs_build.recipes.lock_overlay import check_files
 from scs_build.recipes.models import LayerHead, LockOverlay, Paths, SeriesAddition
 
 FILE = "layer.yaml"
+OURS = "scs"
 HEAD = "format: 1, name: NAME, vendor: WHO"
 
 
@@ -73,6 +74,11 @@ def _read_layer(folder: Path) -> Layer:
     if not any((folder / part).is_dir() for part in ("images", "policy")):
         reason = "the layer holds neither images/ nor policy/"
         raise RecipeError(reason, where=Location(str(path)), solution="its layout is that of a checkout")
+    if head.name == OURS:
+        where = Location(str(path))
+        raise RecipeError(
+            f"`{OURS}` is the name of the release itself", where=where, solution="name it as yours"
+        )
     if head.lock_overlay:
         check_files(folder, head.lock_overlay)
     return Layer(folder, head.name, head.vendor, head.lock_overlay)

@@ -14,7 +14,7 @@ MIDDLE: Mapping[Kind, tuple[str, str, int]] = {
     "tools": ("open", "*/tmp/tree-*", 300),
     "scaffold": ("program", "dpkg", 1),
     "install": ("program", "dpkg", 1),
-    "wheel": ("program", "cc1", 1),
+    "wheel": ("program", "uv", 1),
     "bytecode": ("program", "python3*", 1),
     "venv": ("program", "uv", 1),
     "packages": (*WRITING, 2),

@@ -86,6 +86,8 @@ def kill_and_go_on(
     gone = {name}
     if name == "tools":  # unpacked when something is to be done with them
         gone.add(next(step.name for step in steps.values() if step.kind == "system"))
+    if name.startswith("interpreter:"):  # unpacked when something is to be compiled
+        gone.add(next(step.name for step in steps.values() if step.kind == "bytecode"))
     victim.forget(steps, gone, results)
     for point in at:
         victim.die_at(point)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scs_build.cli.output import amount, seconds, size, table
+from scs_build.cli.output import amount, seconds, size, table, write_output
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,17 @@ def test_the_second_column_starts_at_one_place(rows: list[tuple[str, str]]) -> N
     lines = table((), rows).splitlines()
     width = max(len(first) for first, _ in rows) + 2
     assert [(line[:width].strip(), line[width:]) for line in lines] == rows
+
+
+def test_a_file_is_written_through_links_and_into_devices(tmp_path: Path) -> None:
+    """As root, a device would else become a file."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    write_output(link, b"one")
+    assert link.is_symlink() and target.read_bytes() == b"one"
+    write_output(Path(os.devnull), b"two")
+    assert Path(os.devnull).is_char_device()
+    for place in (Path("/proc/none/file"), target / "file", tmp_path):
+        with pytest.raises(click.BadParameter):
+            write_output(place, b"three")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
