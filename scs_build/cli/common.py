@@ -26,13 +26,20 @@ def images_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("images", nargs=-1, metavar="[IMAGE]...", shell_complete=complete_image)(function)
 
 
+def _folder(context: click.Context, option: click.Parameter, value: Path) -> Path:
+    """Refuse what can be no folder, such as a device."""
+    if value.exists() and not value.is_dir():
+        raise click.BadParameter(f"{value} is no folder", context, option)
+    return value
+
+
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--output`: where the images and manifests are put."""
     return click.option(
         "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
         show_default=True,
         envvar="SCS_BUILD_OUTPUT", show_envvar=True, metavar="DIR",
-        help="Where the OCI layout and the manifests are put.",
+        help="Where the OCI layout and the manifests are put.", callback=_folder,
     )(function)  # fmt: skip
 
 

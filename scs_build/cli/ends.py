@@ -36,7 +36,10 @@ def end_of(error: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     if isinstance(error, BrokenPipeError):
         return broken_pipe()
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
-        return expected(machine_error(error), as_json=as_json)
+        status = expected(machine_error(error), as_json=as_json)
+        if error.filename is None:  # a stream: what it still holds would fail again
+            discard_output()
+        return status
     if not isinstance(error, Exception):
         raise error
     return unexpected(error, args)
@@ -63,7 +66,11 @@ def expected(error: ScsBuildError, *, as_json: bool) -> int:
         click.echo(err=True)
         talk(f"hint: {error.solution}", colour="cyan")
     if as_json:
-        print_json(error.to_json())
+        try:
+            print_json(error.to_json())
+            sys.stdout.flush()
+        except OSError:  # standard output may be what failed
+            discard_output()
     return error.exit_code
 
 
@@ -98,9 +105,13 @@ def interrupted() -> int:
 
 def broken_pipe() -> int:
     """End quietly when the reader of standard output is gone, as other programs do (141 = 128 + SIGPIPE)."""
-    # The interpreter flushes standard output once more at exit: give it somewhere to go.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    discard_output()
     return 141
+
+
+def discard_output() -> None:
+    """Give standard output somewhere to go: the interpreter flushes it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def unexpected(error: BaseException, args: Sequence[str]) -> int:

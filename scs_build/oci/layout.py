@@ -108,6 +108,8 @@ def blob_path(directory: Path, digest: str) -> Path:
 def blob_problem(directory: Path, digest: str) -> str | None:
     """Read the blob of a layout and return what is wrong with it; None when it holds what its digest says."""
     path = blob_path(directory, digest)
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        return f"{digest} is no file"
     try:
         found = f"sha256:{sha256_file(path)}"
     except FileNotFoundError:

@@ -159,3 +159,14 @@ def test_a_locale_that_is_not_utf_8_changes_nothing(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCS_BUILD")}
     done = subprocess.run(argv, env=environment | legacy, capture_output=True, check=True)
     assert done.stdout.decode() == f"{tmp_path / 'größe'}\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_full_standard_output_is_an_error_without_a_traceback(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    argv = [sys.executable, "-m", "scs_build", "plan", "--store", tmp_path / "store", *options]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == DiskFullError.exit_code
+    assert "Traceback" not in done.stderr and "No space left" in done.stderr
