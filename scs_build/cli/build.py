@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @images_argument
 @output_option
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, images: tuple[str, ...], output: Path) -> None:
     """Build images from their locks.
 

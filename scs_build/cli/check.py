@@ -51,7 +51,7 @@ def complete_check(ctx: click.Context, param: click.Parameter, incomplete: str) 
     help="Only this check; may be given several times.",
 )  # fmt: skip
 @output_option
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, images: tuple[str, ...], only: tuple[str, ...], output: Path) -> None:
     """Check images against the contracts of this project, and write the evidence.
 

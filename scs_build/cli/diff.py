@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("a", shell_complete=complete_operand)
 @click.argument("b", shell_complete=complete_operand)
 @click.option("--files", "every_file", is_flag=True, help="Name the files of changed packages, too.")
-@session_options("series", "platform", "jobs")
+@session_options("series", "platform")
 @click.pass_context
 def command(context: click.Context, session: Session, a: str, b: str, every_file: bool) -> None:
     """Compare two images: packages, licences, settings, files, sizes.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("image", shell_complete=complete_image)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--all", "whole", is_flag=True, help="Print the explanation of every path.")
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 @click.pass_context
 def command(
     context: click.Context, session: Session, image: str, paths: tuple[str, ...], whole: bool

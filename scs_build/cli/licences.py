@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @images_argument
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 @click.pass_context
 def command(context: click.Context, session: Session, images: tuple[str, ...]) -> None:
     """List the licences of images, and what is wrong with them.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @tag_options
 @manifest_option
 @output_option
-@session_options("series", "jobs")
+@session_options("series")
 def command(
     session: Session, images: tuple[str, ...], place: Place | None, tags: tuple[str, ...], move_tag: bool,
     manifest: Path | None, output: Path,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--into", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="With --missing: lock what vanished into an overlay, for --lock-overlay.",
 )  # fmt: skip
-@session_options("series", "platform", "offline")
+@session_options("series", "platform")
 def command(
     session: Session,
     images: tuple[str, ...],

@@ -14,7 +14,7 @@ from scs_build.cli.output import print_text
 
 @click.command()
 @output_option
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, output: Path) -> None:
     """Write the manifest of all images of a series and print it.
 

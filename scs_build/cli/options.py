@@ -149,6 +149,18 @@ def complete_series(ctx: click.Context, param: click.Parameter, incomplete: str)
     return _complete(ctx, "images/series/*/series.yaml", incomplete)
 
 
+def refuse_engine(session: Session) -> None:
+    """Raise click.UsageError when a command that makes a sandbox on this machine is to use a daemon."""
+    if session.engine == "docker":
+        raise click.UsageError("a sandbox on this machine is what this command is: --engine native or auto")
+
+
+def refuse_offline(session: Session) -> None:
+    """Raise click.UsageError when a command that talks to a registry is to use no network."""
+    if session.offline:
+        raise click.UsageError("this command talks to a registry: it cannot be --offline")
+
+
 def complete_image(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Offer the components of the checkout to the shell."""
     return _complete(ctx, "images/*/*/recipe.yaml", incomplete)
@@ -214,6 +226,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
+WITH_SERIES = ("engine", "offline", "jobs")
 ALWAYS = ("json", "root", "store", "site", "recipes", "lock_overlay", "verbose")
 
 
@@ -221,10 +234,12 @@ def session_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
     """Add the named common options to a command and hand it a `session` in their place.
 
     `json`, `root`, `store`, `site`, `recipes`, `lock_overlay` and `verbose` come with every command;
-    to be named: `series`,
-    `platform`, `engine`, `offline`, `jobs`. What is not named has its default in the session.
+    `engine`, `offline` and `jobs` with every one about a series, also where they change nothing: a script
+    can give the same to all. To be named: `series`, `platform`. What is not there has its default in the
+    session.
     """
-    chosen = [option for name, option in _OPTIONS.items() if name in (*names, *ALWAYS)]
+    wanted = {*names, *ALWAYS, *(WITH_SERIES if "series" in names else ())}
+    chosen = [option for name, option in _OPTIONS.items() if name in wanted]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

@@ -14,7 +14,7 @@ from scs_build.cli.output import print_result
 @click.command()
 @click.argument("stack", default="identity")
 @output_option
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, stack: str, output: Path) -> None:
     """Start the stack and use it as a client would.
 

@@ -9,7 +9,7 @@ import click
 
 from scs_build.cli.common import images_argument, layout_of, manifest_of, output_option
 from scs_build.cli.moved import read_wanted, tell, wanted_of
-from scs_build.cli.options import Session, session_options
+from scs_build.cli.options import Session, refuse_offline, session_options
 from scs_build.cli.registries import access_options, manifest_option, place_option, skopeo_for
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @manifest_option
 @output_option
 @access_options
-@session_options("series", "jobs")
+@session_options("series")
 def command(
     session: Session, images: tuple[str, ...], place: Place, manifest: Path | None, output: Path,
     access: Access,
@@ -40,6 +40,7 @@ def command(
     from scs_build.manifest.verify import inconsistencies
     from scs_build.oci.registry.pull import pull
 
+    refuse_offline(session)
     found = read_wanted(session, manifest, output)
     wanted = wanted_of(found, images)
     series = found.content.series

@@ -31,7 +31,7 @@ NEXT = (
 
 @click.command()
 @output_option
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, output: Path) -> None:
     """Build the images, start keystone from them and use it: all of it at work.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scs_build.cli.common import graph_of
-from scs_build.cli.options import Session, complete_image, session_options
+from scs_build.cli.options import Session, complete_image, refuse_engine, session_options
 
 if TYPE_CHECKING:
     from scs_build.recipes.catalogue import Component
@@ -55,7 +55,7 @@ def read_user(text: str | None) -> tuple[int, int] | None:
     "--network", type=click.Choice(("none", "host")), default="none", show_default=True,
     help="`none` has a loopback of its own, `host` is that of this machine.",
 )  # fmt: skip
-@session_options("series", "platform", "offline", "jobs")
+@session_options("series", "platform")
 def command(
     session: Session, image: str, arguments: tuple[str, ...], volume: tuple[str, ...], env: tuple[str, ...],
     user: str | None, network: str,
@@ -69,6 +69,7 @@ def command(
     from scs_build.cli.running import tools_of
     from scs_build.stack.single import Wish, run_image
 
+    refuse_engine(session)
     component = session.catalogue.component(image)
     wish = Wish(
         command=arguments,

@@ -32,7 +32,7 @@ FORMATS = ("cyclonedx", "spdx")
     metavar="FILE",
     help="Write it into this file instead of standard output.",
 )
-@session_options("series", "platform", "engine", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, image: str, form: str, output: Path | None) -> None:
     """Print the bill of materials of IMAGE.
 

@@ -13,7 +13,7 @@ import click
 
 from scs_build.cli.common import graph_of
 from scs_build.cli.ends import talk
-from scs_build.cli.options import Session, complete_image, session_options
+from scs_build.cli.options import Session, complete_image, refuse_engine, session_options
 from scs_build.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ HANG_UP = signal.SIGHUP
 @click.command()
 @click.argument("image", shell_complete=complete_image)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@session_options("series", "platform", "offline", "jobs")
+@session_options("series", "platform")
 def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
     """Look around where the last step of an image failed, or where it was installed.
 
@@ -48,6 +48,7 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
     from scs_build.engines.native import NativeEngine
     from scs_build.stack.single import attended
 
+    refuse_engine(session)
     session.catalogue.component(image)
     graph = graph_of(session)
     told, spec = _state(session, graph, image)

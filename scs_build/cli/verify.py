@@ -15,7 +15,7 @@ from scs_build.errors import VerificationError
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path), required=False)
 @output_option
-@session_options("series", "jobs")
+@session_options("series")
 def command(session: Session, manifest: Path | None, output: Path) -> None:
     """Check that images are what a manifest says.
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from scs_build.cli import options
+from scs_build.cli.main import app
 from scs_build.cli.options import Session, find_root, session_options
 from scs_build.errors import RecipeError
 
@@ -42,6 +43,30 @@ def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None
 def test_only_named_options_are_there() -> None:
     with pytest.raises(AssertionError, match="No such option"):
         session_of("--series", "2025.1", names=())
+
+
+@pytest.mark.parametrize(
+    "name", ["plan", "why", "affected", "build", "run", "verify", "lock", "diff", "push"]
+)
+def test_a_script_can_give_the_same_options_to_every_command_about_a_series(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    there = {option for parameter in command.params for option in parameter.opts}
+    assert {"--series", "--engine", "--offline", "-j"} <= there
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (("run", "keystone", "--engine", "docker"), "a sandbox on this machine"),
+        (("shell", "keystone", "--engine", "docker"), "a sandbox on this machine"),
+        (("push", "--to", "127.0.0.1:1/x", "--offline"), "talks to a registry"),
+        (("pull", "--from", "127.0.0.1:1/x", "--offline"), "talks to a registry"),
+    ],
+)
+def test_an_option_that_a_command_cannot_follow_is_refused(call: tuple[str, ...], reason: str) -> None:
+    done = CliRunner().invoke(app, list(call))
+    assert done.exit_code == 2 and reason in done.output
 
 
 def test_every_option_names_its_variable_in_the_help() -> None:
