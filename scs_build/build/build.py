@@ -11,6 +11,7 @@ from typing import Any
 from scs_build.build.executor import Executor, Outcome
 from scs_build.build.failed import forget_states
 from scs_build.build.records import Record
+from scs_build.build.unused import UnusedRule, unused_rules
 from scs_build.engines.spec import Engine
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
@@ -70,6 +71,7 @@ class BuildResult:
     failures: Mapping[str, ScsBuildError] = field(default_factory=dict)
     fetched: Fetched | None = None
     step_seconds: Mapping[str, float] = field(default_factory=dict)
+    unused_rules: tuple[UnusedRule, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `build --json` prints."""
@@ -79,6 +81,7 @@ class BuildResult:
             "seconds": round(self.seconds, 3),
             "images": [image.to_json() for image in self.images],
             "failures": [{"name": name, **error.to_json()} for name, error in self.failures.items()],
+            "unused_rules": [rule.to_json() for rule in self.unused_rules],
         }
 
 
@@ -107,8 +110,11 @@ def build(
     done = {image.name for image in made}
     steps = {name for image in plan.images if image.name in done for name in image.step.closure()}
     forget_states(store, plan.series, steps)
+    unused = unused_rules(graph, store, done)
+    for rule in unused:
+        progress.say(f"warning: {rule}")
     seconds = time.monotonic() - started
-    return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds)
+    return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds, unused)
 
 
 def fetch_for(plan: Plan, store: Store, options: Options, progress: Progress) -> Fetched:

@@ -127,7 +127,10 @@ class Executor:
                 self._running.add(step.name)
             started = time.monotonic()
             with self._progress.task(step.name.replace(":", " ")):
-                record = RUNNERS[step.kind](self._shop.at(step), step)
+                shop = self._shop.at(step)
+                record = RUNNERS[step.kind](shop, step)
+            if shop.rules.parts:
+                record["rules"] = shop.matched()
             self.seconds[step.name] = time.monotonic() - started
         return record
 

@@ -54,7 +54,7 @@ def _generated_paths(shop: Workshop, step: Step, selection: Selection) -> list[s
         and shop.dropped.first(path) is None
         and merged.entry(path).type != "dir"
     ]
-    refuse(nameless, "say in images/paths.yaml who generates them, or drop them, each with a reason")
+    refuse(nameless)
     if install.needs[0].kind == "scaffold":
         changed = [path for path, _, _ in merged.walk() if path not in known]
     return changed

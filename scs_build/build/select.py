@@ -39,12 +39,16 @@ def select(shop: Workshop, tree: MergedTree, artefacts: Iterable[Artefact]) -> S
         for (artefact, member), entry in zip(kept, entries, strict=True)
         if entry is None and not _may_alter(shop, member.path)
     ]
-    refuse(wrong, "declare them in images/paths.yaml under `generated` with `altered: true`, or drop them")
+    refuse(wrong, "declare them in the recipe under `generated` with `altered: true`, or under `dropped`")
     found = {entry.path: entry for entry in entries if entry is not None}
     return Selection(_own_primaries(found), {member.path for _, member in members})
 
 
-def refuse(wrong: list[str], solution: str) -> None:
+# What to do about a path that nothing explains.
+STATE = "say in the recipe who makes them (`generated`), or drop them (`dropped`), each with a reason"
+
+
+def refuse(wrong: list[str], solution: str = STATE) -> None:
     """Raise one error that shows the first paths and says how many more there are."""
     if wrong:
         more = f"\n... and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
@@ -53,7 +57,7 @@ def refuse(wrong: list[str], solution: str) -> None:
 
 def _may_alter(shop: Workshop, path: str) -> bool:
     rule = shop.generated.first(path)
-    return rule is not None and shop.paths.generated[rule].altered
+    return rule is not None and shop.rules.generated[rule].altered
 
 
 def _entry(tree: MergedTree, member: Member) -> Entry | None:
@@ -88,7 +92,7 @@ def generated_entries(shop: Workshop, tree: MergedTree, paths: Iterable[str], la
     """Return the entries of generated paths that belong to this layer (`packages` or `system`)."""
     for path in paths:
         rule = shop.generated.first(path)
-        if rule is None or shop.paths.generated[rule].layer != layer or shop.dropped.first(path) is not None:
+        if rule is None or shop.rules.generated[rule].layer != layer or shop.dropped.first(path) is not None:
             continue
         entry = tree.entry(path)
         if entry.type in ("file", "link", "dir"):

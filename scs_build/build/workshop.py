@@ -22,8 +22,8 @@ from scs_build.plan.graph import Graph
 from scs_build.plan.step import Step
 from scs_build.progress import Progress
 from scs_build.recipes.catalogue import Component
-from scs_build.recipes.models import Paths
 from scs_build.recipes.patterns import Matcher
+from scs_build.recipes.rules import FIELDS, NO_RULES, Rules
 from scs_build.store.store import Store
 
 
@@ -37,7 +37,7 @@ class Workshop:
     jobs: int
     progress: Progress
     records: Mapping[str, Record]
-    own_paths: Paths | None = None
+    rules: Rules = NO_RULES
 
     def component(self, step: Step) -> Component:
         """Return the component that a step works for."""
@@ -53,27 +53,27 @@ class Workshop:
         """The engine that runs the steps of this build."""
         return self.make_engine(self.tools)
 
-    @cached_property
-    def paths(self) -> Paths:
-        """The table of generated and dropped paths."""
-        return self.own_paths or self.graph.catalogue.paths
-
     def at(self, step: Step) -> Workshop:
-        """Return the workshop for a step: with the paths of the layers that touch its image."""
-        paths = self.graph.paths(step.subject)
-        if paths is self.paths:
-            return self
-        return replace(self, own_paths=paths, make_engine=lambda _: self.engine)
+        """Return the workshop for a step: with the rules on paths that its facts name, and no others."""
+        rules = self.graph.rules_for(step.kind, step.subject, step.artefacts)
+        return replace(self, rules=rules, make_engine=lambda _: self.engine)
 
     @cached_property
     def dropped(self) -> Matcher:
-        """Matches the paths that no image ships."""
-        return Matcher([rule.path for rule in self.paths.dropped])
+        """Matches the paths that the image does not ship."""
+        return Matcher([rule.path for rule in self.rules.dropped])
 
     @cached_property
     def generated(self) -> Matcher:
         """Matches the paths that programs make while packages are installed."""
-        return Matcher([rule.path for rule in self.paths.generated])
+        return Matcher([rule.path for rule in self.rules.generated])
+
+    def matched(self) -> dict[str, list[str]]:
+        """Return the patterns of the rules that matched a path so far, by field."""
+        return {
+            field: sorted({getattr(self.rules, field)[index].path for index in getattr(self, field).matched})
+            for field in FIELDS
+        }
 
     @cached_property
     def environment(self) -> Environment:

@@ -14,8 +14,6 @@ from scs_build.evidence.explanation import Claim, Explanation
 from scs_build.evidence.paths import real_path
 from scs_build.evidence.sources import Source
 from scs_build.inputs.artefact import Artefact
-from scs_build.recipes.loader import locate
-from scs_build.recipes.models import Dropped, Generated
 from scs_build.recipes.patches.patch import Patch
 
 NEAR = 5
@@ -91,7 +89,7 @@ class Answers:
         if explanation.kind == "recipe":
             facts["recipe"] = str(self._recipe_place(explanation.by.partition(":")[2], path))
         if explanation.kind == "generated" and (rule := self.explainer.generated(path)):
-            facts |= {"rule": f"{rule.path}: {rule.reason}", "stated": str(self._rule_place(rule))}
+            facts |= {"rule": f"{rule.path}: {rule.reason}", "stated": str(self.explainer.rules.where(rule))}
         if explanation.source:
             facts |= self._artefact(explanation.source)
         return facts | _ledger(explanation.patches)
@@ -117,14 +115,6 @@ class Answers:
         field_name = "links" if f"/{path}" in component.recipe.links else "directories"
         return component.where(field_name, f"/{path}", key=True)
 
-    def _rule_place(self, rule: Generated | Dropped) -> Location:
-        paths = self.explainer.paths
-        name, rules = (
-            ("generated", paths.generated) if isinstance(rule, Generated) else ("dropped", paths.dropped)
-        )
-        raw = (self.graph.catalogue.root / "images/paths.yaml").read_bytes()
-        return locate(raw, "images/paths.yaml", (name, rules.index(rule)))
-
     def _removed(self, path: str) -> Answer | None:
         if path not in self.explainer.removed:
             return None
@@ -136,7 +126,7 @@ class Answers:
         rule = self.explainer.dropped(path)
         if rule is None:
             return None
-        facts = {"rule": f"{rule.path}: {rule.reason}", "stated": str(self._rule_place(rule))}
+        facts = {"rule": f"{rule.path}: {rule.reason}", "stated": str(self.explainer.rules.where(rule))}
         claim: Claim | None = next(iter(self.explainer.claims.get(path, ())), None)
         if claim and claim.source:
             had = f"; {_named(claim.source)} has it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scs_build.build.install import databases
-from scs_build.canonical import canonical_json
+from scs_build.canonical import canonical_json, digest_of
 from scs_build.evidence.authorities import strange_authorities
 from scs_build.evidence.check import Check, Finding, Outcome
 from scs_build.evidence.content import Item
@@ -51,8 +51,9 @@ class Attribution:
     predicate_type = "https://scs.community/attestation/attribution/v1"
 
     def inputs(self, subject: Subject) -> Mapping[str, str]:
-        """Return what the outcome depends on: the image's key stands for its recipes, locks and paths."""
-        return {"format": str(FORMAT), "key": subject.graph.image(subject.name).key}
+        """Return what the outcome depends on: the image's key stands for all but the words of rules."""
+        rules = digest_of(subject.graph.rules(subject.name).statements())
+        return {"format": str(FORMAT), "key": subject.graph.image(subject.name).key, "rules": rules}
 
     def run(self, subject: Subject) -> Outcome:
         """Explain every path; the whole table goes into the store, the predicate names it by its hash."""
@@ -114,7 +115,7 @@ def _unexplained(explainer: Explainer, item: Item) -> Finding:
     claims = explainer.claims.get(item.path)
     if not claims:
         return Finding(
-            "unexplained", path, f"neither lock nor recipe nor images/paths.yaml explains it{hidden}"
+            "unexplained", path, f"neither lock nor recipe nor a rule on paths explains it{hidden}"
         )
     claim = claims[0]
     what = ", ".join(differences(item, claim.member))
@@ -128,12 +129,12 @@ def named(patches: Iterable[Patch]) -> str:
 
 
 def _dropped(explainer: Explainer, rows: Mapping[str, Explanation]) -> Iterator[Finding]:
-    """Find what is there although the table of paths says that no image ships it."""
+    """Find what is there although a rule says that the image does not ship it."""
     for path, explanation in rows.items():
         if explanation.kind in ("artefact", "generated") and explainer.subject.items[path].type != "dir":
             rule = explainer.dropped(path)
             if rule is not None and not _is_stated(explanation.source):
-                text = f"is there, although images/paths.yaml drops {rule.path}: {rule.reason}"
+                text = f"is there, although a rule drops {rule.path}: {rule.reason}"
                 yield Finding("dropped", f"/{path}", text)
 
 

@@ -1,4 +1,4 @@
-"""Why a path is in an image: from recipes, locks and the table of paths, never from what a build chose."""
+"""Why a path is in an image: from recipes, locks and rules on paths, never from what a build chose."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Explanation:
     """Why a path is there.
 
     `by` is the artefact (`deb:libc6`), the recipe (`recipe:keystone`) or the program that brings it. `of` is
-    the source file of byte code, or the pattern in the table of paths. `patches` are those that the path,
+    the source file of byte code, or the pattern of the rule. `patches` are those that the path,
     or the source file of byte code, is owed to beside the artefact.
     """
 
@@ -57,9 +57,9 @@ class Explainer:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.sources = sources_of(subject.graph, subject.store, subject.name)
-        self.paths = subject.graph.paths(subject.name)
-        self._generated = Matcher([rule.path for rule in self.paths.generated])
-        self._dropped = Matcher([rule.path for rule in self.paths.dropped])
+        self.rules = subject.graph.rules(subject.name)
+        self._generated = Matcher([rule.path for rule in self.rules.generated])
+        self._dropped = Matcher([rule.path for rule in self.rules.dropped])
 
     @cached_property
     def claims(self) -> dict[str, list[Claim]]:
@@ -113,14 +113,14 @@ class Explainer:
         return found
 
     def generated(self, path: str) -> Generated | None:
-        """Return the rule of the table that says who generates a path."""
+        """Return the rule that says who generates a path."""
         rule = self._generated.first(path)
-        return None if rule is None else self.paths.generated[rule]
+        return None if rule is None else self.rules.generated[rule]
 
     def dropped(self, path: str) -> Dropped | None:
-        """Return the rule of the table that says why no image ships a path."""
+        """Return the rule that says why the image does not ship a path."""
         rule = self._dropped.first(path)
-        return None if rule is None else self.paths.dropped[rule]
+        return None if rule is None else self.rules.dropped[rule]
 
     def explain(self, item: Item) -> Explanation | None:
         """Return why a path is there, or None; directories that only hold others are not looked at here."""
@@ -152,7 +152,7 @@ class Explainer:
         """Tell whether a rule covers content that is not the artefact's.
 
         What installs distributions writes some of their members anew; scripts of packages may only where
-        the table says so.
+        the rule says so.
         """
         return rule.altered or all(claim.source and claim.source.built.kind == "wheel" for claim in claims)
 

@@ -17,11 +17,12 @@ from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
 from scs_build.locks.requests import stands_on
 from scs_build.locks.stale import refuse_stale
 from scs_build.plan.origin import layers_of
-from scs_build.plan.step import Step, artefact_facts
+from scs_build.plan.step import Kind, Step, artefact_facts
 from scs_build.recipes.catalogue import Catalogue, Component
 from scs_build.recipes.layer import Layer
-from scs_build.recipes.models import Paths, Series, User
+from scs_build.recipes.models import Series, User
 from scs_build.recipes.patches.patch import Patch, check_patches, patches_of
+from scs_build.recipes.rules import NO_RULES, Rules
 
 # Programs of the tools tree that isolate or move, and never shape a byte of a result.
 NOT_SHAPING = ("bubblewrap",)
@@ -51,7 +52,7 @@ class Graph:
         self.image = cache(self._image)
         self.patches = cache(self._patches)
         self.origin = cache(self._origin)
-        self.paths = cache(self._paths)
+        self.rules = cache(self._rules)
         self.tools = cache(self._tools)
         self.scaffold = cache(self._scaffold)
         self.tool_facts = cache(self._tool_facts)
@@ -80,17 +81,24 @@ class Graph:
         """Return the names of the layers that touch an image."""
         return tuple(layer.name for layer in self.origin(name))
 
-    def _paths(self, name: str) -> Paths:
-        """Return the table of paths for an image: with the rules of the layers that touch it."""
-        return self.catalogue.paths_with(self.origin(name))
+    def _rules(self, name: str) -> Rules:
+        """Return the rules on the paths of an image: its recipe's, and those that it inherits."""
+        return self.catalogue.rules(name, self.origin(name))
 
-    @cached_property
-    def _our_paths(self) -> str:
-        return fact(self.catalogue.paths.model_dump())
+    def rules_for(self, kind: Kind, name: str, artefacts: Iterable[Artefact]) -> Rules:
+        """Return the rules that can concern a step: they are in its facts, and it sees no others."""
+        match kind:
+            case "packages":
+                return self.rules(name)
+            case "bytecode" | "venv":
+                return self.rules(name).below(self.series.python.prefix)
+            case "files":
+                trees = [str(artefact.data["path"]) for artefact in artefacts if artefact.data.get("unpack")]
+                return self.rules(name).below(*trees)
+        return NO_RULES
 
-    def _paths_fact(self, component: Component) -> str:
-        paths = self.paths(component.name)
-        return self._our_paths if paths is self.catalogue.paths else fact(paths.model_dump())
+    def _paths_fact(self, kind: Kind, component: Component, artefacts: Iterable[Artefact]) -> str:
+        return fact(self.rules_for(kind, component.name, artefacts).values())
 
     @cached_property
     def _python_fact(self) -> str:
@@ -250,7 +258,7 @@ class Graph:
             **artefact_facts(wheels),
             **self._interpreter_facts(component),
             "python": self._python_fact,
-            "paths": self._paths_fact(component),
+            "paths": self._paths_fact("bytecode", component, wheels),
         }
         runs_on = (self.interpreter(component.name), self.tools())
         return self._step("bytecode", component, facts, runs_on=runs_on, artefacts=wheels)
@@ -267,7 +275,7 @@ class Graph:
 
     def _packages(self, component: Component) -> Step:
         kept = self.lock(component.name).of_kind("deb", "image")
-        facts = {**artefact_facts(kept), "paths": self._paths_fact(component)}
+        facts = {**artefact_facts(kept), "paths": self._paths_fact("packages", component, kept)}
         return self._step(
             "packages", component, facts, needs=(self.install(component.name),), runs_on=(self.tools(),),
             artefacts=kept,
@@ -283,7 +291,7 @@ class Graph:
         lock = self.lock(component.name)
         artefacts = (*lock.of_kind("url"), *lock.of_kind("git"))
         if artefacts:
-            facts |= {**artefact_facts(artefacts), "paths": self._paths_fact(component)}
+            facts |= {**artefact_facts(artefacts), "paths": self._paths_fact("files", component, artefacts)}
             facts |= self._patch_facts(component.name, artefacts)
         return self._step("files", component, facts, artefacts=artefacts)
 
@@ -311,7 +319,7 @@ class Graph:
         return tuple(steps)
 
     def _system(self, component: Component, packages: tuple[Step, ...]) -> Step:
-        facts = {**self.tool_facts("libc-bin"), "paths": self._paths_fact(component)}
+        facts = self.tool_facts("libc-bin")
         needs = (self.install(component.name), *packages)
         return self._step("system", component, facts, needs=needs, runs_on=(self.tools(),))
 

@@ -15,17 +15,20 @@ from scs_build.recipes.document import read
 from scs_build.recipes.explain import near_miss
 from scs_build.recipes.layer import (
     FILE,
+    PATHS,
     Addition,
     Layer,
     constraints_file,
+    layer_paths,
     read_addition,
     read_layers,
     read_paths,
 )
 from scs_build.recipes.loader import load, locate, parse, read_bytes
-from scs_build.recipes.models import Paths, Series, User
+from scs_build.recipes.models import Series, User
 from scs_build.recipes.overlay import SERIES_FOLDER, component_folders, put_over, read_component
 from scs_build.recipes.policy import Hardening
+from scs_build.recipes.rules import Part, Rules
 
 HARDENING_FILE = "policy/hardening.yaml"
 Kind = Literal["container", "builder", "scaffold", "tools"]
@@ -105,25 +108,23 @@ class Catalogue:
         return dict(sorted(merged.items()))
 
     @cached_property
-    def paths(self) -> Paths:
-        """Our table of generated and dropped paths."""
-        return load(self.root / "images" / "paths.yaml", Paths, shown="images/paths.yaml")
+    def paths(self) -> Part:
+        """Our table of generated and dropped paths, those of every image."""
+        return read_paths(self.root / PATHS, PATHS)
 
-    def paths_with(self, layers: Iterable[Layer]) -> Paths:
-        """Return the table for images that these layers touch: the rules of the highest first, ours last."""
-        found = self.paths
-        for layer in layers:
-            if own := self._layer_paths[layer]:
-                rules = {
-                    "generated": (*own.generated, *found.generated),
-                    "dropped": (*own.dropped, *found.dropped),
-                }
-                found = found.model_copy(update=rules)
-        return found
+    def rules(self, name: str, layers: Iterable[Layer]) -> Rules:
+        """Return the rules on the paths of an image that these layers touch, what is nearest to it first.
+
+        Those are its own, its ancestors', those of the tables of the layers, the highest first, and ours.
+        """
+        recipes = [self.component(part).rules for part in reversed(self.lineage(name))]
+        tables = [self._layer_paths[layer] for layer in reversed(tuple(layers))]
+        stated = (part for part in (*recipes, *tables, self.paths) if part)
+        return Rules(tuple(part for part in stated if part.generated or part.dropped))
 
     @cached_property
-    def _layer_paths(self) -> dict[Layer, Paths | None]:
-        return {layer: read_paths(layer) for layer in self.layers}
+    def _layer_paths(self) -> dict[Layer, Part | None]:
+        return {layer: layer_paths(layer) for layer in self.layers}
 
     def file(self, inside: str) -> tuple[Path, str]:
         """Return a file (policy/x.yaml) of the highest layer that has it, else ours, and how it is shown."""

@@ -9,6 +9,7 @@ from scs_build.errors import Location, RecipeError
 from scs_build.recipes.component import Component
 from scs_build.recipes.explain import allowed_hint, near_miss
 from scs_build.recipes.models import NAME, PATTERN_MEANING, User
+from scs_build.recipes.rules import FIELDS
 
 Components = Mapping[str, Component]
 
@@ -27,6 +28,7 @@ def check_components(components: Components) -> None:
     for component in components.values():
         _check_users(component, _ancestors(components, component))
         _check_contents(component)
+        _check_rules(component)
         _check_smoke(component)
 
 
@@ -142,6 +144,24 @@ def _check_contents(component: Component) -> None:
         seen.add(file.path)
     if component.recipe.groups and component.recipe.kind != "tools":
         raise component.error("groups: only recipes of kind tools have groups", "groups", key=True)
+
+
+def _check_rules(component: Component) -> None:
+    """Rules on paths are for what is shipped, and each path has one."""
+    kind, seen = component.recipe.kind, set[str]()
+    for field in FIELDS:
+        for index, rule in enumerate(getattr(component.recipe, field)):
+            if kind != "container":
+                reason = f"{field}: a recipe of kind {kind} ships no paths"
+                raise component.error(reason, field, key=True, solution="remove the lines")
+            if rule.path in seen:
+                reason = f"{field}[{index}]: there is a rule on `{rule.path}` already"
+                raise component.error(reason, field, index, "path")
+            seen.add(rule.path)
+    for index, rule in enumerate(component.recipe.generated):
+        if rule.layer != "packages":
+            reason = f"generated[{index}]: nothing of a recipe goes into the layer `{rule.layer}`"
+            raise component.error(reason, "generated", index, "layer", solution="remove `layer`")
 
 
 def _check_smoke(component: Component) -> None:

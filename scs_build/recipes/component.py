@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from scs_build.recipes.document import Pointer
 from scs_build.recipes.layer import Layer
 from scs_build.recipes.loader import locate
 from scs_build.recipes.models import Recipe
+from scs_build.recipes.rules import Part
 
 
 class Folder(NamedTuple):
@@ -46,6 +48,11 @@ class Component:
     def shown(self) -> str:
         """The path of the recipe as errors show it: ours relative to the catalogue's root."""
         return shown_in(self.layer, f"{self.inside}/recipe.yaml")
+
+    @cached_property
+    def rules(self) -> Part:
+        """The rules on paths that the recipe states."""
+        return Part(self.shown, self.raw, self.recipe.generated, self.recipe.dropped)
 
     @property
     def folders(self) -> tuple[Folder, ...]:

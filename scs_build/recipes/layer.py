@@ -11,8 +11,10 @@ from scs_build.errors import Location, RecipeError
 from scs_build.recipes.loader import load, locate, parse, read_bytes
 from scs_build.recipes.lock_overlay import check_files
 from scs_build.recipes.models import LayerHead, LockOverlay, Paths, SeriesAddition
+from scs_build.recipes.rules import Part
 
 FILE = "layer.yaml"
+PATHS = "images/paths.yaml"
 OURS = "scs"
 HEAD = "format: 1, name: NAME, vendor: WHO"
 
@@ -99,10 +101,17 @@ def read_addition(layer: Layer, series: str) -> Addition | None:
     return addition
 
 
-def read_paths(layer: Layer) -> Paths | None:
-    """Read a layer's table of generated and dropped paths; None when it has none."""
-    path = layer.folder / "images" / "paths.yaml"
-    return load(path, Paths) if path.exists() else None
+def read_paths(path: Path, shown: str) -> Part:
+    """Read a table of generated and dropped paths, `images/paths.yaml`; errors name it as `shown`."""
+    raw = read_bytes(path, shown)
+    table = parse(raw, Paths, shown)
+    return Part(shown, raw, table.generated, table.dropped)
+
+
+def layer_paths(layer: Layer) -> Part | None:
+    """Read a layer's table of paths; None when it has none."""
+    path = layer.folder / PATHS
+    return read_paths(path, layer.shown(PATHS)) if path.exists() else None
 
 
 def constraints_file(addition: Addition) -> Path | None:

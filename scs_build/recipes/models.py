@@ -240,6 +240,23 @@ class Smoke(Model):
     )
 
 
+class Generated(Model):
+    """Paths that no artefact holds, because a program makes them when packages are installed."""
+
+    path: PathPattern = Field(description=_PATTERN_WORDS)
+    by: Line = Field(description="the program that makes them")
+    reason: Reason = Field(description="why an image needs them")
+    layer: Literal["packages", "system"] = Field("packages", description="the layer that they go into")
+    altered: bool = Field(False, description="a script may alter a file that an artefact brought")
+
+
+class Dropped(Model):
+    """Paths of artefacts that an image does not ship."""
+
+    path: PathPattern = Field(description=_PATTERN_WORDS)
+    reason: Reason = Field(description="why nobody needs them")
+
+
 class Recipe(Model):
     """What is built for a component: `images/<area>/<component>/recipe.yaml`."""
 
@@ -259,6 +276,12 @@ class Recipe(Model):
     )
     links: dict[AbsolutePath, Line] = Field(
         default_factory=dict, description="symbolic links and their targets"
+    )
+    generated: tuple[Generated, ...] = Field(
+        (), description="paths that programs make, of this image and of those that stand on it"
+    )
+    dropped: tuple[Dropped, ...] = Field(
+        (), description="paths that are left out, of this image and of those that stand on it"
     )
     users: dict[Name, User] = Field(default_factory=dict, description="users that the image needs")
     user: Name | None = Field(None, description="the user that the image runs as; inherited from the parent")
@@ -345,25 +368,8 @@ class SeriesAddition(Model):
     images: tuple[Name, ...] = Field((), description="further images of a series that lists its images")
 
 
-class Generated(Model):
-    """Paths that no artefact holds, because a program makes them when packages are installed."""
-
-    path: PathPattern = Field(description=_PATTERN_WORDS)
-    by: Line = Field(description="the program that makes them")
-    reason: Reason = Field(description="why an image needs them")
-    layer: Literal["packages", "system"] = Field("packages", description="the layer that they go into")
-    altered: bool = Field(False, description="a script may alter a file that an artefact brought")
-
-
-class Dropped(Model):
-    """Paths of artefacts that no image ships."""
-
-    path: PathPattern = Field(description=_PATTERN_WORDS)
-    reason: Reason = Field(description="why no image needs them")
-
-
 class Paths(Model):
-    """The table of generated and dropped paths: `images/paths.yaml`."""
+    """The table of generated and dropped paths of every image: `images/paths.yaml`."""
 
     format: Literal[1] = Field(description="version of this file format")
     generated: tuple[Generated, ...] = Field(description="paths that programs make")

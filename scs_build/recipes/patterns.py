@@ -42,15 +42,33 @@ def _token_regex(token: str, pattern: str) -> str:
     return re.escape(token)
 
 
+def may_match_below(pattern: str, folder: str) -> bool:
+    """Tell whether a pattern can match a path below a folder: always true where it does."""
+    parts, names = pattern.removeprefix("/").split("/"), folder.strip("/").split("/")
+    for part, name in zip(parts, names, strict=False):
+        if part == "**":
+            return True
+        if not re.fullmatch(_name_regex(part, pattern), name, re.DOTALL):
+            return False
+    return len(parts) > len(names)
+
+
 class Matcher:
-    """Many patterns as one: which is the first that matches a path?"""
+    """Many patterns as one: which is the first that matches a path?
+
+    `matched` are the indices of those that ever were.
+    """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         groups = [f"({pattern_regex(pattern)})" for pattern in patterns]
         # Without patterns nothing may match; an empty alternation would match the empty path.
         self._match = re.compile("|".join(groups) or r"(?!)", re.DOTALL).fullmatch
+        self.matched: set[int] = set()
 
     def first(self, path: str) -> int | None:
         """Return the index of the first pattern that matches `path` (no leading slash), or None."""
         found = self._match(path)
-        return None if found is None or found.lastindex is None else found.lastindex - 1
+        if found is None or found.lastindex is None:
+            return None
+        self.matched.add(found.lastindex - 1)
+        return found.lastindex - 1
