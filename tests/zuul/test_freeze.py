@@ -36,6 +36,10 @@ def changed_lock(text: str) -> str:
     return json.dumps(lock)
 
 
+# A rule on paths.
+TOUCHED = {"path": "/touched/**", "reason": "nobody needs what was touched"}
+
+
 def changed_recipe(text: str) -> str:
     """What images of any kind can say, and what their children inherit."""
     recipe = yaml.safe_load(text)
@@ -43,6 +47,8 @@ def changed_recipe(text: str) -> str:
     recipe.setdefault("environment", {})["TOUCHED"] = "yes"
     recipe.setdefault("links", {})["/touched"] = "elsewhere"
     recipe.setdefault("users", {})["touched"] = {"uid": 64999}
+    if recipe["kind"] == "container":
+        recipe.setdefault("dropped", []).append(TOUCHED)
     return yaml.safe_dump(recipe)
 
 
@@ -54,7 +60,7 @@ def changed_series(text: str) -> str:
 
 def changed_paths(text: str) -> str:
     paths = yaml.safe_load(text)
-    paths["dropped"].append({"path": "/touched/**", "reason": "nobody needs what was touched"})
+    paths["dropped"].append(TOUCHED)
     return yaml.safe_dump(paths)
 
 

@@ -79,6 +79,50 @@ def test_a_path_that_nothing_explains_fails_with_its_name(
     assert "/etc/ca-certificates.conf was made while" in failed.reason
 
 
+def state(checkout: Path, image: str, field: str, rule: str) -> None:
+    """Add a rule on paths to a recipe."""
+    recipe = checkout / f"images/iaas/{image}/recipe.yaml"
+    lines = recipe.read_text().replace(f"\n{field}:\n", f"\n{field}:\n  - {{{rule}}}\n")
+    recipe.write_text(lines if f"\n{field}:\n" in lines else f"{lines}{field}:\n  - {{{rule}}}\n")
+
+
+def test_every_rule_of_every_recipe_is_needed(built: BuildResult) -> None:
+    assert built.images
+    assert built.unused_rules == ()
+
+
+def test_a_rule_of_one_image_makes_no_other(built: BuildResult, store: Store, checkout: Path) -> None:
+    state(checkout, "memcached", "dropped", 'path: "/usr/lib/debug/**", reason: nobody looks for faults here')
+    names = tuple(digests(built))
+    changed = build_images(store, names, checkout, offline=True)
+    assert {i.name for i in changed.images if i.action == "build"} == {"memcached"}
+    assert digests(changed) == digests(built)
+    (unused,) = changed.unused_rules
+    line = next(n for n, text in enumerate((checkout / unused.where.path).read_text().splitlines(), 1)
+                if "/usr/lib/debug" in text)  # fmt: skip
+    assert (unused.where.path, unused.where.line) == ("images/iaas/memcached/recipe.yaml", line)
+    assert changed.to_json()["unused_rules"] == [{"path": "/usr/lib/debug/**", "where": str(unused.where)}]
+    # Said again while it is there, also where nothing is left to build.
+    again = build_images(store, ("memcached",), checkout, offline=True)
+    assert [i.action for i in again.images] == ["none"]
+    assert again.unused_rules == (unused,)
+
+
+def test_a_rule_for_those_that_stand_on_an_image_is_judged_with_all_of_them(
+    built: BuildResult, store: Store, checkout: Path
+) -> None:
+    recipe = checkout / "images/bases/python/recipe.yaml"
+    rule = 'path: "/**/site-packages/slapdtest/**", reason: a server for tests'
+    recipe.write_text(f"{recipe.read_text()}dropped:\n  - {{{rule}}}\n")
+    child = checkout / "images/iaas/keystone/recipe.yaml"
+    lines = child.read_text().splitlines(keepends=True)
+    child.write_text("".join(line for line in lines if "slapdtest" not in line and line != "dropped:\n"))
+    assert build_images(store, ("python",), checkout, offline=True).unused_rules == ()
+    both = build_images(store, ("python", "keystone"), checkout, offline=True)
+    assert both.unused_rules == ()
+    assert digests(both) == {name: digests(built)[name] for name in ("python", "keystone")}
+
+
 def test_one_image_that_fails_stops_no_other(store: Store, built: BuildResult, checkout: Path) -> None:
     recipe = checkout / "images/iaas/keystone/recipe.yaml"
     recipe.write_text(recipe.read_text().replace("uwsgi.ini, path", "bad.j2, path"))

@@ -65,6 +65,14 @@ def test_places_of_recipes_and_rules_are_named(answers: Answers) -> None:
     assert answers.about("/usr/share/man/man1/alpha.1").facts["stated"] == "images/paths.yaml:10:5"
 
 
+def test_a_rule_is_found_in_the_recipe_that_states_it(made: Made) -> None:
+    rule = '{path: "/usr/share/man/man1/alpha*", reason: nobody reads about alpha}'
+    made.recipes["bases/base"] += f"dropped:\n  - {rule}\n"
+    facts = Answers(attribute(made.subject())).about("/usr/share/man/man1/alpha.1").facts
+    assert facts["stated"] == "images/bases/base/recipe.yaml:9:5"
+    assert facts["rule"] == "/usr/share/man/man1/alpha*: nobody reads about alpha"
+
+
 def test_links_on_the_way_are_followed(made: Made) -> None:
     made.alpha["lib"] = "usr/lib"
     answer = Answers(attribute(made.subject())).about("/lib/beta.txt")
@@ -81,7 +89,7 @@ def test_what_is_wrong_is_said(made: Made) -> None:
     answer = Answers(attribute(made.subject(intruder))).about("/usr/bin/intruder")
     assert answer == Answer(
         "/usr/bin/intruder", True, True,
-        "neither lock nor recipe nor images/paths.yaml explains it", answer.facts,
+        "neither lock nor recipe nor a rule on paths explains it", answer.facts,
     )  # fmt: skip
 
 

@@ -181,6 +181,19 @@ def test_a_script_may_alter_only_what_the_table_says(made: Made) -> None:
     assert findings(made, changed) == []
 
 
+def test_a_recipe_cannot_drop_what_its_parent_ships(made: Made) -> None:
+    made.recipes["iaas/app"] += "dropped:\n  - {path: /usr/lib/alpha.txt, reason: nobody needs alpha}\n"
+    assert findings(made) == [("dropped", "/usr/lib/alpha.txt")]
+
+
+def test_the_words_of_a_rule_are_evidence_although_no_key(made: Made) -> None:
+    before = made.subject()
+    made.paths = made.paths.replace("by: alpha", "by: beta")
+    after = made.subject()
+    assert after.graph.image("app").key == before.graph.image("app").key
+    assert Attribution().inputs(after) != Attribution().inputs(before)
+
+
 def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
     """A file whose very path the recipe states is kept even where the table drops such paths."""
     man = "usr/share/man/man1/app.1"

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from scs_build.errors import LockError, RecipeError
+from scs_build.plan.graph import fact
 from tests.unit.plan.conftest import LOCKS, World, artefact
 
 # The application without what must be compiled.
@@ -99,6 +100,81 @@ def test_the_compiler_of_wheels_is_keyed_by_the_tool_that_drives_it(world: World
     newer = [line if line[1] != "uv" else ("wheel", "uv", "0.10") for line in LOCKS["bases/tools"]]
     changed = world.changed_by(lambda: world.lock("bases/tools", newer))
     assert changed == {"tools", "wheel:fast:app", "venv:app", "image:app"}
+
+
+def state(world: World, place: str, field: str, rule: str) -> None:
+    """Add a rule on paths to a recipe."""
+    recipe = (world.root / "images" / place / "recipe.yaml").read_text()
+    world.write(f"{place}/recipe.yaml", f"{recipe}{field}:\n  - {{{rule}}}\n")
+
+
+DROPPED = "path: /etc/thing.conf, reason: the recipe names the options"
+GENERATED = "path: /etc/thing.cache, by: thing, reason: index of its things"
+
+
+@pytest.mark.parametrize(("field", "rule"), [("dropped", DROPPED), ("generated", GENERATED)])
+def test_a_rule_of_a_recipe_concerns_its_own_steps_and_no_other_image(
+    world: World, field: str, rule: str
+) -> None:
+    changed = world.changed_by(lambda: state(world, "iaas/sibling", field, rule))
+    assert changed == {"packages:sibling", "system:sibling", "image:sibling"}
+
+
+def test_a_rule_of_a_base_concerns_all_that_stand_on_it(world: World) -> None:
+    changed = world.changed_by(lambda: state(world, "bases/base", "dropped", DROPPED))
+    assert changed >= {"packages:base", "packages:sibling", *IMAGES}
+    assert not changed & {"bytecode:app", "venv:app", "files:app", "install:base"}
+
+
+def test_a_rule_of_the_table_concerns_every_image(world: World) -> None:
+    table = f"format: 1\ngenerated: []\ndropped: [{{{DROPPED}}}]\n"
+    changed = world.changed_by(lambda: world.write("paths.yaml", table))
+    assert changed >= {"packages:base", "packages:sibling", *IMAGES}
+    assert not changed & {"bytecode:app", "venv:app", "files:app", "install:base"}
+
+
+@pytest.mark.parametrize("path", ["/opt/venv/lib/*/site-packages/thing/**", "/**/thing/**", "/opt/**"])
+def test_a_rule_that_can_match_in_an_environment_makes_it_again(world: World, path: str) -> None:
+    rule = f'path: "{path}", reason: nobody needs the thing'
+    changed = world.changed_by(lambda: state(world, "iaas/app", "dropped", rule))
+    assert changed == {"bytecode:app", "venv:app", "image:app"}
+
+
+def test_words_of_a_rule_change_nothing(world: World) -> None:
+    state(world, "iaas/sibling", "generated", GENERATED)
+    assert not world.changed_by(
+        lambda: world.change("iaas/sibling/recipe.yaml", "index of its", "all of its")
+    )
+    assert not world.changed_by(lambda: world.change("iaas/sibling/recipe.yaml", "by: thing", "by: a thing"))
+    assert "packages:sibling" in world.changed_by(
+        lambda: world.change("iaas/sibling/recipe.yaml", "by: a thing", "by: a thing, altered: true")
+    )
+
+
+def test_the_nearest_rule_comes_first(world: World) -> None:
+    state(world, "iaas/sibling", "dropped", DROPPED)
+    state(world, "bases/base", "dropped", DROPPED.replace("thing", "base"))
+    table = DROPPED.replace("thing", "every")
+    world.write("paths.yaml", f"format: 1\ngenerated: []\ndropped: [{{{table}}}]\n")
+    rules = world.graph().rules("sibling")
+    assert [rule.path for rule in rules.dropped] == [
+        "/etc/thing.conf", "/etc/base.conf", "/etc/every.conf",
+    ]  # fmt: skip
+    assert [str(rules.where(rule)) for rule in rules.dropped] == [
+        "images/iaas/sibling/recipe.yaml:7:5", "images/bases/base/recipe.yaml:9:5", "images/paths.yaml:3:11",
+    ]  # fmt: skip
+
+
+def test_a_step_sees_the_rules_that_its_facts_name(world: World) -> None:
+    """A rule that is in no fact of a step must not be able to change what it makes."""
+    state(world, "bases/base", "dropped", DROPPED)
+    graph = world.graph()
+    for step in graph.image("app").closure().values():
+        rules = graph.rules_for(step.kind, step.subject, step.artefacts)
+        assert not rules.parts or step.facts["paths"] == fact(rules.values())
+    assert {step.kind for step in graph.image("app").closure().values() if "paths" in step.facts} == {
+        "packages", "bytecode", "venv",
+    }  # fmt: skip
 
 
 def test_platforms_have_keys_of_their_own(world: World) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scs_build.build.image import configuration
-from scs_build.errors import InputError, LockError
+from scs_build.errors import InputError, Location, LockError
 from scs_build.plan.affected import compare, keys_of
 from scs_build.plan.graph import Graph
 from scs_build.plan.remembered import fingerprint
@@ -156,8 +156,33 @@ def test_rules_on_paths_hold_for_touched_images_only(site: Site) -> None:
     site.write("images/paths.yaml", f"format: 1\ngenerated: []\ndropped: [{rule}]\n")
     graph = site.graph()
     assert site.compared() == {"more": "added"}
-    assert [rule.path for rule in graph.paths("more").dropped] == ["/etc/more.conf"]
-    assert graph.paths("sibling") is graph.catalogue.paths
+    assert [rule.path for rule in graph.rules("more").dropped] == ["/etc/more.conf"]
+    assert graph.rules("sibling").dropped == ()
+
+
+def test_a_recipe_of_a_layer_states_rules_for_its_image_alone(site: Site) -> None:
+    add_more(site)
+    site.write("images/operations/other/recipe.yaml", MORE)
+    site.lock("images/operations/other", ("deb", "more", "1.0"))
+    before = site.graph()
+    rule = "{path: /etc/more.conf, reason: the recipe names the options}"
+    site.write("images/operations/more/recipe.yaml", f"{MORE}dropped:\n  - {rule}\n")
+    site.write(
+        "images/paths.yaml",
+        "format: 1\ngenerated: []\ndropped:\n  - {path: /etc/more.*, reason: of every image of ours}\n",
+    )
+    graph = site.graph()
+    assert [rule.path for rule in graph.rules("more").dropped] == ["/etc/more.conf", "/etc/more.*"]
+    assert graph.rules("more").where(graph.rules("more").dropped[0]) == Location(
+        str(site.folder / "images/operations/more/recipe.yaml"), 7, 5
+    )
+    assert graph.rules("more").where(graph.rules("more").dropped[1]) == Location(
+        str(site.folder / "images/paths.yaml"), 4, 5
+    )
+    (site.folder / "images/paths.yaml").unlink()
+    after = site.graph()
+    assert after.image("more").key != before.image("more").key
+    assert after.image("other").key == before.image("other").key
 
 
 def test_an_image_says_who_touched_it_and_not_where_from(site: Site, tmp_path: Path) -> None:

@@ -103,6 +103,19 @@ def test_unknown_names_get_their_near_miss(write: Write, tmp_path: Path) -> None
         ("files:\n  - {source: link, path: /link}\n", (5, 14), "no file `link`"),
         ("links: {/a: b}\ndirectories: {/a: root}\n", (4, 9), "`/a` is there twice"),
         ("groups: {core: [apt]}\n", (4, 1), "only recipes of kind tools"),
+        ("dropped:\n  - {path: /a**, reason: nobody needs it}\n", (5, 12), "`/a**` is not a path pattern"),
+        ("dropped:\n  - {path: /a, reason: short}\n", (5, 24), "at least 10 characters"),
+        (
+            "generated:\n  - {path: /a, by: b, reason: it is needed}\n"
+            "dropped:\n  - {path: /a, reason: nobody needs it}\n",
+            (7, 12),
+            "dropped[0]: there is a rule on `/a` already",
+        ),
+        (
+            "generated:\n  - {path: /a, by: b, layer: system, reason: it is needed}\n",
+            (5, 30),
+            "nothing of a recipe goes into the layer `system`",
+        ),
     ],
 )
 def test_what_does_not_fit_is_an_error_at_its_place(
@@ -114,6 +127,14 @@ def test_what_does_not_fit_is_an_error_at_its_place(
     error = failure(tmp_path)
     assert error.where == Location("images/iaas/app/recipe.yaml", *place)
     assert words in str(error)
+
+
+def test_what_ships_nothing_has_no_rules_on_paths(write: Write, tmp_path: Path) -> None:
+    recipe = (tmp_path / "images/bases/compiler/recipe.yaml").read_text()
+    write("bases/compiler/recipe.yaml", f"{recipe}dropped:\n  - {{path: /a, reason: nobody needs it}}\n")
+    error = failure(tmp_path)
+    assert "a recipe of kind builder ships no paths" in error.reason
+    assert error.where == Location("images/bases/compiler/recipe.yaml", recipe.count("\n") + 1, 1)
 
 
 def test_a_cycle_over_parent_and_builder_is_found(write: Write, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scs_build.recipes.patterns import Matcher
+from scs_build.recipes.patterns import Matcher, may_match_below
 
 PARTS = st.text(alphabet="ab.+", min_size=1, max_size=3).filter(lambda part: part not in (".", ".."))
 
@@ -69,3 +69,39 @@ def test_a_path_as_a_pattern_matches_itself_only(path: list[str], other: list[st
 @given(st.text(alphabet="ab*", min_size=1, max_size=6).filter(lambda text: "**" not in text), PARTS)
 def test_a_star_within_a_name_is_that_of_the_shell(pattern: str, name: str) -> None:
     assert (Matcher([pattern]).first(name) == 0) is fnmatchcase(name, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "below"),
+    [
+        ("/opt/venv/**", True),
+        ("/opt/venv/bin/*", True),
+        ("/opt/*/bin", True),
+        ("/{opt,srv}/venv/x", True),
+        ("/**/*.pyc", True),
+        ("/opt/**", True),
+        ("/opt/venv", False),
+        ("/opt", False),
+        ("/etc/**", False),
+        ("/opt/venv2/**", False),
+        ("/*/bin/**", False),
+    ],
+)
+def test_whether_a_pattern_can_match_below_a_folder(pattern: str, below: bool) -> None:
+    assert may_match_below(pattern, "/opt/venv") is below
+
+
+PATTERNS = st.lists(st.one_of(PARTS, st.sampled_from(["*", "**", "a*", "{a,b}"])), min_size=1, max_size=5)
+
+
+@given(PATTERNS, st.lists(PARTS, min_size=1, max_size=5), st.integers(1, 5))
+def test_what_matches_below_a_folder_can(pattern: list[str], path: list[str], length: int) -> None:
+    if Matcher(["/".join(pattern)]).first("/".join(path)) is not None and length < len(path):
+        assert may_match_below("/".join(pattern), "/".join(path[:length]))
+
+
+def test_what_ever_matched_is_told() -> None:
+    matcher = Matcher(["/etc/{a,b}", "/etc/**", "/usr/*"])
+    for path in ("etc/b", "usr/x", "var"):
+        matcher.first(path)
+    assert matcher.matched == {0, 2}
