@@ -104,8 +104,12 @@ def databases(users: dict[str, User]) -> dict[str, bytes]:
 
 
 def _keep(shop: Workshop, step: Step, tree: Path) -> Record:
-    """Move a tree into the store; its result is the digest of all that it holds and removes."""
-    result = tree_digest(tree)
+    """Move a tree into the store; its result stands for all that it holds and removes, and for what is below.
+
+    Whoever reads it sees the trees below as well: what adds nothing is not the same on another tree.
+    """
+    below = [shop.records[need.name]["result"] for need in step.needs]
+    result = digest_of([*below, tree_digest(tree)]) if below else tree_digest(tree)
     with shop.store.new_tree(step.key) as target:
         target.rmdir()
         tree.rename(target)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from scs_build.build.build import BuildResult
+from scs_build.evidence.subject import Subject
 from scs_build.manifest.manifest import make_manifest, read_manifest
 from scs_build.manifest.verify import verify_manifest
 from scs_build.oci.layout import write_layout
@@ -66,6 +67,18 @@ def test_a_change_in_the_base_rewrites_one_layer(built: BuildResult, store: Stor
     before, after = layers(built, "memcached"), layers(changed, "memcached")
     assert digests(changed)["memcached"] != digests(built)["memcached"]
     assert len(set(after) - set(before)) == 1
+
+
+def test_a_user_of_the_base_is_in_every_image_that_stands_on_it(
+    store: Store, built: BuildResult, checkout: Path
+) -> None:
+    """The trees above it stay as they are, and yet show another one: a result is that of the whole stack."""
+    recipe = checkout / "images/bases/debian/recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("users:\n", "users:\n  one-more: {uid: 42999}\n"))
+    changed = build_images(store, ("python",), checkout, offline=True)
+    assert digests(changed)["python"] != digests(built)["python"]
+    passwd = Subject.of(graph_of(checkout), store, "python").contents({"etc/passwd"})["etc/passwd"]
+    assert b"one-more:x:42999:" in passwd
 
 
 def test_a_path_that_nothing_explains_fails_with_its_name(
