@@ -10,7 +10,7 @@ from scs_build.evidence.check import Finding, Outcome
 from scs_build.evidence.exceptions import exception_facts, judged
 from scs_build.evidence.restricted import Ran, Restricted
 from scs_build.evidence.subject import Subject
-from scs_build.recipes.models import Service, Smoke
+from scs_build.recipes.models import Service, Smoke, said
 
 if TYPE_CHECKING:
     from scs_build.evidence.checks import Context
@@ -36,7 +36,7 @@ class SmokeCheck:
 
     def inputs(self, subject: Subject) -> Mapping[str, str]:
         """Return what is run, with what, and by what."""
-        recipe = subject.component.recipe.model_dump(include={"smoke", "services"})
+        recipe = said(subject.component.recipe, include={"smoke", "services"})
         return {
             "version": str(VERSION),
             "runner": self._runner.name,

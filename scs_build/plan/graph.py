@@ -20,7 +20,7 @@ from scs_build.plan.origin import layers_of
 from scs_build.plan.step import Kind, Step, artefact_facts
 from scs_build.recipes.catalogue import Catalogue, Component
 from scs_build.recipes.layer import Layer
-from scs_build.recipes.models import Series, User
+from scs_build.recipes.models import Series, User, said
 from scs_build.recipes.patches.patch import Patch, check_patches, patches_of
 from scs_build.recipes.rules import NO_RULES, Rules
 
@@ -102,7 +102,7 @@ class Graph:
 
     @cached_property
     def _python_fact(self) -> str:
-        return fact(self.series.python.model_dump())
+        return fact(said(self.series.python, include={"version", "prefix"}))
 
     def _lock(self, name: str) -> Lock:
         component = self.catalogue.component(name)
@@ -176,7 +176,7 @@ class Graph:
         )
 
     def _users(self, component: Component) -> dict[str, str]:
-        users = {name: user.model_dump() for name, user in component.recipe.users.items()}
+        users = {name: said(user) for name, user in component.recipe.users.items()}
         return {"recipe:users": fact(users)} if users else {}
 
     def _toolchain(self, name: str) -> Step:
@@ -286,7 +286,7 @@ class Graph:
         facts = {f"file:{file.source}": sha256_file(component.file(file.source)) for file in recipe.files}
         # Where an input comes from is no part of what it is: the lock has its hash.
         source = {"inputs": {"__all__": {"type", "url", "version"}}}
-        layout = recipe.model_dump(include={"files", "directories", "links", "inputs"}, exclude=source)
+        layout = said(recipe, include={"files", "directories", "links", "inputs"}, exclude=source)
         facts |= {"recipe:files": fact(layout), **self._owners(component)}
         lock = self.lock(component.name)
         artefacts = (*lock.of_kind("url"), *lock.of_kind("git"))
@@ -298,7 +298,7 @@ class Graph:
     def _owners(self, component: Component) -> dict[str, str]:
         users = self.users(component.name)
         owners = sorted(set(component.recipe.directories.values()) & set(users))
-        return {f"owner:{name}": fact(users[name].model_dump()) for name in owners}
+        return {f"owner:{name}": fact(said(users[name])) for name in owners}
 
     def users(self, name: str) -> dict[str, User]:
         """Return the users that an image's lineage defines, by name."""
@@ -333,7 +333,7 @@ class Graph:
     def _configuration(self, component: Component) -> dict[str, str]:
         recipe = component.recipe
         facts = {
-            f"recipe:{field}": fact(recipe.model_dump(include={field}))
+            f"recipe:{field}": fact(said(recipe, include={field}))
             for field in ("description", "services", "user", "environment")
             if getattr(recipe, field)
         }
@@ -341,7 +341,7 @@ class Graph:
         if origin := self.origin(component.name):
             facts["layers"] = ", ".join(f"{layer.name} of {layer.vendor}" for layer in origin)
         return facts | {
-            "user": fact([user[0], user[1].model_dump()] if user else None),
+            "user": fact([user[0], said(user[1])] if user else None),
             "environment": fact(self.catalogue.environment_of(component.name)),
             "series": f"{self.series.name} of {self.series.released}",
         }

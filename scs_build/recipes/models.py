@@ -3,7 +3,7 @@
 # No postponed annotations here: pydantic would compile each of them from its text at every start.
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -113,6 +113,11 @@ class Model(BaseModel):
         # Only the outermost models validate: building the others for themselves would double the import.
         defer_build=True,
     )
+
+
+def said(model: Model, **choice: Any) -> Any:
+    """Return what a model says beyond its defaults, as plain values: a new field of it changes no key."""
+    return model.model_dump(exclude_defaults=True, **choice)
 
 
 class Debian(Model):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from scs_build.errors import Location
 from scs_build.recipes.loader import locate
-from scs_build.recipes.models import Dropped, Generated
+from scs_build.recipes.models import Dropped, Generated, said
 from scs_build.recipes.patterns import may_match_below
 
 Field = Literal["generated", "dropped"]
@@ -73,13 +73,13 @@ class Rules:
     def values(self) -> dict[str, Any]:
         """Return what decides about bytes: neither who makes a path nor the reason does."""
         return {
-            "generated": [rule.model_dump(exclude={"by", "reason"}) for rule in self.generated],
+            "generated": [said(rule, exclude={"by", "reason"}) for rule in self.generated],
             "dropped": [rule.path for rule in self.dropped],
         }
 
     def statements(self) -> dict[str, Any]:
         """Return all that the rules say."""
-        return {field: [rule.model_dump() for rule in getattr(self, field)] for field in FIELDS}
+        return {field: [said(rule) for rule in getattr(self, field)] for field in FIELDS}
 
 
 NO_RULES = Rules()

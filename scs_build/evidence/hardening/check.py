@@ -13,6 +13,7 @@ from scs_build.evidence.hardening.view import Found, View
 from scs_build.evidence.subject import Subject
 from scs_build.evidence.traits import TRAITS_FORMAT
 from scs_build.recipes.catalogue import HARDENING_FILE
+from scs_build.recipes.models import said
 from scs_build.recipes.policy import ContentRule, Hardening, LinkageRule, PathRule, ProgramRule
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class HardeningCheck:
 
     def inputs(self, subject: Subject) -> Mapping[str, str]:
         """Return the policy, what the recipe declares and accepts, and the versions of what looks."""
-        services = subject.component.recipe.model_dump(include={"services"})
+        services = said(subject.component.recipe, include={"services"})
         return {
             "version": f"{VERSION} {TRAITS_FORMAT}",
             "policy": self._digest,

@@ -8,7 +8,8 @@ import pytest
 
 from scs_build.errors import LockError, RecipeError
 from scs_build.plan.graph import fact
-from tests.unit.plan.conftest import LOCKS, World, artefact
+from scs_build.recipes.models import User, said
+from tests.unit.plan.conftest import LOCKS, SERIES, World, artefact
 
 # The application without what must be compiled.
 PURE = [line for line in LOCKS["iaas/app"] if line[0] == "wheel"]
@@ -148,6 +149,23 @@ def test_words_of_a_rule_change_nothing(world: World) -> None:
     assert not world.changed_by(lambda: world.change("iaas/sibling/recipe.yaml", "by: thing", "by: a thing"))
     assert "packages:sibling" in world.changed_by(
         lambda: world.change("iaas/sibling/recipe.yaml", "by: a thing", "by: a thing, altered: true")
+    )
+
+
+def test_a_new_field_of_a_format_changes_no_key() -> None:
+    class LaterUser(User):
+        shell: str = "/usr/sbin/nologin"
+
+    assert said(LaterUser(uid=7)) == said(User(uid=7))
+    assert said(LaterUser(uid=7, shell="/bin/sh")) != said(User(uid=7))
+
+
+def test_what_only_locks_ask_for_changes_no_key(world: World) -> None:
+    series = f"series/{SERIES}/series.yaml"
+    assert not world.changed_by(lambda: world.change(series, "2_41", "2_40"))
+    assert not world.changed_by(lambda: world.change(series, "[trixie]", "[trixie, trixie-updates]"))
+    assert not world.changed_by(
+        lambda: world.change(series, "format: 1", "format: 1\ncomponents: {app: ~=1.0}")
     )
 
 
