@@ -25,6 +25,14 @@ class Part:
     generated: tuple[Generated, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 
+    @cached_property
+    def values(self) -> dict[Field, list[Any]]:
+        """What decides about bytes, by field: neither who makes a path nor the reason does."""
+        return {
+            "generated": [said(rule, exclude={"by", "reason"}) for rule in self.generated],
+            "dropped": [rule.path for rule in self.dropped],
+        }
+
     def where(self, field: Field, index: int) -> Location:
         """Return where a rule stands."""
         return locate(self.raw, self.shown, (field, index))
@@ -71,11 +79,8 @@ class Rules:
         return Rules(tuple(part for part in parts if part.generated or part.dropped))
 
     def values(self) -> dict[str, Any]:
-        """Return what decides about bytes: neither who makes a path nor the reason does."""
-        return {
-            "generated": [said(rule, exclude={"by", "reason"}) for rule in self.generated],
-            "dropped": [rule.path for rule in self.dropped],
-        }
+        """Return what decides about bytes, in the order in which rules count."""
+        return {field: [value for part in self.parts for value in part.values[field]] for field in FIELDS}
 
     def statements(self) -> dict[str, Any]:
         """Return all that the rules say."""
