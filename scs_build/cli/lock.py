@@ -120,7 +120,8 @@ def image_keys(session: Session) -> dict[str, str | None]:
 def change_lines(change: LockChange) -> list[str]:
     """Return what changed for one image as lines for a person."""
     if not change:
-        return [change.image, "  = fits as it is, and lies in the layer now"]
+        why = "lies in the layer now" if change.placed else "says now what it was made for"
+        return [change.image, f"  = fits as it is, and {why}"]
     return [
         change.image,
         *(f"  + {name} {version}" for name, version in change.added),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scs_build.errors import InputError, IntegrityError, RecipeError
 from scs_build.inputs.artefact import Artefact
@@ -12,6 +12,7 @@ from scs_build.inputs.git.remote import HEADS, TAGS, commit_of, references
 from scs_build.inputs.kinds import TREES
 from scs_build.inputs.locking import Context, Finding, Request
 from scs_build.inputs.place import placed
+from scs_build.inputs.stated import is_locked_as, stated
 from scs_build.recipes.explain import near_miss
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class UpstreamLocker:
         for number, item in enumerate(request.recipe.inputs):
             line = present.get(item.name)
             anew = request.upgrade or item.name in request.free
-            fits = line is not None and _fits(line, item)
+            fits = line is not None and is_locked_as(line, item)
             lines.append(line if fits and line and not anew else self._fetch(request, number, item))
         return lines
 
@@ -47,12 +48,12 @@ class UpstreamLocker:
             line = present.get(name)
             if line is None:
                 findings.append(Finding(f"{name} is not in the lock"))
-            elif not _fits(line, item):
+            elif not is_locked_as(line, item):
                 findings.append(Finding(f"{name} is locked from another place or version", line))
         return findings
 
     def _fetch(self, request: Request, number: int, item: Artifact) -> Artefact:
-        data = _data(item)
+        data = stated(item)
         try:
             if item.type == "git":
                 data["commit"] = self._commit(data["url"], item)
@@ -86,19 +87,3 @@ class UpstreamLocker:
 
 def _present(request: Request) -> dict[str, Artefact]:
     return {line.name: line for line in request.locked if line.kind in TREES}
-
-
-def _fits(line: Artefact, item: Artifact) -> bool:
-    stated = {key: value for key, value in line.data.items() if key != "commit"}
-    return (line.kind, line.version, stated) == (item.type, item.version, _data(item))
-
-
-def _data(item: Artifact) -> dict[str, Any]:
-    """Return what a lock line says beside name, version and hash."""
-    data: dict[str, Any] = {"url": item.url.replace("{version}", item.version), "path": item.path}
-    data["unpack"] = item.unpack
-    if item.strip:
-        data["strip"] = item.strip
-    if not item.unpack and item.mode != "0644":
-        data["mode"] = item.mode
-    return data

@@ -10,8 +10,9 @@ from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import Finding, Request
 from scs_build.locks.files import artefact_rows, read_own_lock
+from scs_build.locks.fitting import place_of, unlike
 from scs_build.locks.layered import lock_of
-from scs_build.locks.overridden import context_of
+from scs_build.locks.limits import context_of
 from scs_build.locks.requests import request_for
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
         return read_own_lock(lock_of(catalogue.component(image), series), platform).artefacts
 
     request = request_for(catalogue, name, lines)
-    path = lock_of(catalogue.component(name), series)
+    component = catalogue.component(name)
+    path = lock_of(component, series)
     shown = catalogue.shown(path)
     findings = [finding for locker in lockers(context) for finding in locker.check(request)]
     rows = artefact_rows(path, platform) if findings else []
     placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]
-    return [f"{place}: {reason}" for place, reason in sorted(placed, key=lambda pair: pair[0].line or 0)]
+    changed = [
+        f"{place_of(catalogue, component, series, found)}: changed after it was locked: {found}"
+        for found in unlike(catalogue, component, read_own_lock(path, platform))
+    ]
+    found = sorted(placed, key=lambda pair: pair[0].line or 0)
+    return [*changed, *(f"{place}: {reason}" for place, reason in found)]
 
 
 def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scs_build.errors import FormatError, Location, LockError
 from scs_build.files import write_whole
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.asked import Asked
 from scs_build.inputs.kinds import INPUTS
 from scs_build.locks.models import FORMAT, Lock
 from scs_build.recipes.scalars import shorten
@@ -46,7 +48,9 @@ def read_lock(path: Path, platform: str) -> Lock:
         raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
     numbered = enumerate(platforms[platform])
     artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
-    return Lock(document["image"], document["series"], platform, artefacts)
+    asked = document.get("asked", {}).get(platform)
+    made_for = None if asked is None else {field: tuple(texts) for field, texts in asked.items()}
+    return Lock(document["image"], document["series"], platform, artefacts, made_for)
 
 
 def read_own_lock(path: Path, platform: str) -> Lock:
@@ -71,23 +75,40 @@ def write_lock(path: Path, lock: Lock, *, before: Path | None = None) -> bool:
     A new file has the other platforms of `before`, whose place it takes.
     """
     source = path if path.exists() or before is None else before
-    platforms = _load(source)["platforms"] if source.exists() else {}
+    document = _load(source) if source.exists() else {}
+    platforms, asked = document.get("platforms", {}), document.get("asked", {})
     platforms[lock.platform] = [artefact.to_json() for artefact in lock.artefacts]
-    data = _dump(lock.image, lock.series, platforms)
+    asked.pop(lock.platform, None)
+    if lock.asked is not None:
+        asked[lock.platform] = lock.asked
+    data = _dump(lock.image, lock.series, asked, platforms)
     if path.exists() and path.read_bytes() == data:
         return False
     write_whole(path, data)
     return True
 
 
-def _dump(image: str, series: str, platforms: dict[str, list[dict[str, Any]]]) -> bytes:
+def _dump(
+    image: str, series: str, asked: Mapping[str, Asked], platforms: Mapping[str, list[dict[str, Any]]]
+) -> bytes:
+    """Return the file: a row for each field of what was asked for, and one for each artefact."""
     blocks = []
     for platform, lines in sorted(platforms.items()):
         texts = (json.dumps(_ordered(line), ensure_ascii=False) for line in sorted(lines, key=_order))
         rows = ",\n".join(f"  {text}" for text in texts)
         blocks.append(f"{json.dumps(platform)}: [\n{rows}\n ]" if rows else f"{json.dumps(platform)}: []")
     head = f'"format": {FORMAT},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
+    wishes = ", ".join(f"{json.dumps(platform)}: {_block(each)}" for platform, each in sorted(asked.items()))
+    if wishes:
+        head += f',\n "asked": {{{wishes}}}'
     return ("{" + head + ',\n "platforms": {' + ", ".join(blocks) + "}}\n").encode()
+
+
+def _block(asked: Asked) -> str:
+    rows = ",\n".join(
+        f"  {json.dumps(field)}: {json.dumps(texts, ensure_ascii=False)}" for field, texts in asked.items()
+    )
+    return f"{{\n{rows}\n }}" if rows else "{}"
 
 
 def _order(line: dict[str, Any]) -> tuple[str, ...]:
@@ -149,7 +170,17 @@ def _problem(document: Any) -> str:
         if not isinstance(document.get(key), kind):
             return f"`{key}` is missing or of the wrong type"
     bad = [platform for platform, lines in document["platforms"].items() if not isinstance(lines, list)]
-    return f"`{bad[0]}` is not a list" if bad else ""
+    if bad:
+        return f"`{bad[0]}` is not a list"
+    asked = document.get("asked", {})
+    valid = isinstance(asked, dict) and all(map(_is_asked, asked.values()))
+    return "" if valid else "`asked` does not hold lists of texts, by platform and field"
+
+
+def _is_asked(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in value.values()
+    )
 
 
 def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:

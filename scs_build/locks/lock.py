@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.asked import CHANNELS, asked_of
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import TIMEOUT, Context, Locker
 from scs_build.locks.depot import StoreDepot
 from scs_build.locks.files import has_lock, read_own_lock, write_lock
+from scs_build.locks.fitting import unlike
 from scs_build.locks.layered import lock_before, lock_of, lock_target
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
@@ -28,7 +30,8 @@ class LockChange:
     """What locking changed for one image, by `Artefact.id` (after the group, where there is one).
 
     Of those in `restated` the lock says something else, and the file is the same: nothing is built again.
-    A change without any content: what a layer replaces had a lock that fits, and the layer has it now too.
+    A change without any content: what a layer replaces had a lock that fits, and the layer has it now too
+    (`placed`); or the lock fits, and says now what it was made for.
     """
 
     image: str
@@ -36,6 +39,7 @@ class LockChange:
     removed: list[tuple[str, str]]
     changed: list[tuple[str, str, str]]
     restated: list[str]
+    placed: bool = False
 
     @property
     def content(self) -> bool:
@@ -74,20 +78,22 @@ def lock_images(
     """Lock `names` (all images of the series when empty) and what they stand on; return what changed.
 
     Versions of present locks are kept unless `upgrade`, and except those of `upgrade_packages` (Debian
-    packages move with all of the same source). A lock that already fits its recipe is not touched and costs
-    no network. Images above a changed one are locked again too, so that versions agree. With layers, the
-    highest is written into, and ours never. Nothing is written unless every image could be resolved. What had
-    to be read to resolve is in `store` afterwards.
+    packages move with all of the same source), and where the series has another Debian or Python than
+    before. A lock that already fits its recipe is not touched and costs no network; one that does not say
+    what it was made for says it from now on. Images above a changed one are locked again too, so that
+    versions agree. With layers, the highest is written into, and ours never. Nothing is written unless every
+    image could be resolved. What had to be read to resolve is in `store` afterwards.
     """
     every = series_images(catalogue, series)
     chosen = {below for name in names or every for below in (*stands_on(catalogue, name), name)}
     present = {name: _present(catalogue, series, name, platform) for name in every | chosen}
+    old = {name: lock.artefacts if lock else None for name, lock in present.items()}
     context = Context(
         series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=site,
         constraints=catalogue.constraints(series), work=work, progress=progress,
         depot=StoreDepot(store, site, progress, timeout), timeout=timeout,
     )  # fmt: skip
-    tools, locks, moved = lockers(context), dict(present), set[str]()
+    tools, locks, moved, unsaid = lockers(context), dict(old), set[str](), set[str]()
     order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]
     with store.use(), progress.task("resolving", len(order), "images") as task:
         for name in order:
@@ -95,16 +101,41 @@ def lock_images(
             anew = name in chosen
             if anew or moved.intersection(stands_on(catalogue, name)):
                 free = upgrade_packages if anew else ()
-                locks[name] = _lock(catalogue, name, locks, tools, upgrade=upgrade and anew, free=free)
-                if locks[name] != present[name] or not _holds(catalogue, series, name, platform):
+                newest = (upgrade and anew) or _of_other_channels(catalogue, name, present[name])
+                locks[name] = _lock(catalogue, name, locks, tools, upgrade=newest, free=free)
+                if locks[name] != old[name] or not _holds(catalogue, series, name, platform):
                     moved.add(name)
+                elif _unsaid(catalogue, series, name, present[name]):
+                    unsaid.add(name)
             task.advance()
-    changed = [name for name in order if name in moved]
+    changed = [name for name in order if name in moved | unsaid]
     for name in changed:
         component = catalogue.component(name)
-        lock = Lock(name, series, platform, locks[name] or ())
+        asked = asked_of(component.recipe, catalogue.series(series))
+        lock = Lock(name, series, platform, locks[name] or (), asked)
         write_lock(lock_target(catalogue, component, series), lock, before=lock_before(component, series))
-    return [difference(name, present[name] or (), locks[name] or ()) for name in changed]
+    return [
+        replace(difference(name, old[name] or (), locks[name] or ()), placed=name in moved)
+        for name in changed
+    ]
+
+
+def _of_other_channels(catalogue: Catalogue, name: str, lock: Lock | None) -> bool:
+    """Tell whether a lock was made for another release of Debian or Python: then nothing of it is kept."""
+    found = unlike(catalogue, catalogue.component(name), lock) if lock else []
+    return any(difference.field in CHANNELS for difference in found)
+
+
+def _unsaid(catalogue: Catalogue, series: str, name: str, lock: Lock | None) -> bool:
+    """Tell whether a lock that fits has to say anew what it was made for.
+
+    Below a layer that is only where something else is asked for: what layers do not touch stays where it is.
+    """
+    component = catalogue.component(name)
+    assert lock is not None, "what is not there does not fit"
+    if lock_before(component, series) == lock_target(catalogue, component, series):
+        return lock.asked != asked_of(component.recipe, catalogue.series(series))
+    return bool(unlike(catalogue, component, lock))
 
 
 def series_images(catalogue: Catalogue, series: str) -> set[str]:
@@ -124,10 +155,10 @@ def _depth(catalogue: Catalogue, name: str) -> set[str]:
     return below.union(*(_depth(catalogue, other) for other in below))
 
 
-def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> tuple[Artefact, ...] | None:
-    """Return the lines that locking begins with; None when there are none."""
+def _present(catalogue: Catalogue, series: str, name: str, platform: str) -> Lock | None:
+    """Return the lock that locking begins with; None when there is none."""
     path = lock_before(catalogue.component(name), series)
-    return read_own_lock(path, platform).artefacts if has_lock(path, platform) else None
+    return read_own_lock(path, platform) if has_lock(path, platform) else None
 
 
 def _holds(catalogue: Catalogue, series: str, name: str, platform: str) -> bool:

@@ -6,22 +6,25 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scs_build.inputs.artefact import Artefact
+from scs_build.inputs.asked import Asked
 
-# 2: Python lines say what each distribution requires. Files of format 1 are read.
-FORMAT = 2
+# 2: Python lines say what each distribution requires. 3: the file says what it was made for. All are read.
+FORMAT = 3
 
 
 @dataclass(frozen=True)
 class Lock:
     """The artefacts of one image for one platform (such as `linux/amd64`), sorted by kind and name.
 
-    A child's lock holds only what it adds to its parents' locks.
+    A child's lock holds only what it adds to its parents' locks. `asked` is what it was made for; None in
+    files of earlier formats.
     """
 
     image: str
     series: str
     platform: str
     artefacts: tuple[Artefact, ...]
+    asked: Asked | None = None
 
     def of_kind(self, kind: str, role: str | None = None) -> tuple[Artefact, ...]:
         """Return the artefacts of one kind, of one role when given."""

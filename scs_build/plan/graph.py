@@ -10,10 +10,10 @@ from scs_build.canonical import canonical_json, sha256_bytes, sha256_file
 from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.files import read_own_lock
-from scs_build.locks.fitting import refuse_unlocked
+from scs_build.locks.fitting import refuse_unfit
 from scs_build.locks.layered import lock_of
+from scs_build.locks.limits import Limits
 from scs_build.locks.models import Lock
-from scs_build.locks.overridden import Limits, layer_limits, refuse_overridden
 from scs_build.locks.requests import stands_on
 from scs_build.locks.stale import refuse_stale
 from scs_build.plan.origin import layers_of
@@ -60,7 +60,7 @@ class Graph:
 
     @cached_property
     def _limits(self) -> Limits:
-        return layer_limits(self.catalogue, self.series.name, self.platform)
+        return Limits(self.catalogue, self.series.name, self.platform)
 
     def _origin(self, name: str) -> tuple[Layer, ...]:
         """Return the layers that touch an image, itself or through what it stands on, lowest first."""
@@ -107,8 +107,9 @@ class Graph:
     def _lock(self, name: str) -> Lock:
         component = self.catalogue.component(name)
         lock = read_own_lock(lock_of(component, self.series.name), self.platform)
-        refuse_overridden(lock, component.recipe, self._limits)
-        refuse_unlocked(component, lock, map(self.lock, stands_on(self.catalogue, name)))
+        if component.recipe.kind != TOOLS:  # tools follow no constraints
+            self._limits.refuse(lock)
+        refuse_unfit(self.catalogue, component, lock, map(self.lock, stands_on(self.catalogue, name)))
         return lock
 
     def _step(self, kind: str, component: Component, facts: dict[str, str], **rest: object) -> Step:

@@ -199,6 +199,15 @@ class Catalogue:
             reason = f"these locks are of the series {overlay.series}, asked for is {series}"
             raise LockError(reason, where=where, solution=f"leave it out, or use --series {overlay.series}")
 
+    def place_in_series(self, name: str, *pointer: str) -> Location:
+        """Return where a value of a series stands: in the highest layer that says it, else in ours."""
+        for addition in reversed(self.additions(name)):
+            if pointer[0] == "components" and addition.content.components.keys() & pointer[1:]:
+                return addition.where(*pointer)
+        path = self.series_folder(name) / "series.yaml"
+        shown = str(self.shown(path))
+        return locate(read_bytes(path, shown), shown, pointer)
+
     def additions(self, series: str) -> tuple[Addition, ...]:
         """Return what the layers say of a series, lowest first."""
         if series not in self._additions:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from scs_build.recipes.patterns import pattern_regex
+from scs_build.recipes.requirement import checked_requirement, checked_specifier
 
 FORMAT = 1
 
@@ -94,7 +95,8 @@ PathPattern = Annotated[str, StringConstraints(pattern=LINE), AfterValidator(_pa
 Mode = Annotated[str, StringConstraints(pattern=MODE)]
 Capability = Annotated[str, StringConstraints(pattern=CAPABILITY)]
 Package = Annotated[str, StringConstraints(pattern=PACKAGE)]
-Requirement = Annotated[str, StringConstraints(pattern=REQUIREMENT)]
+Requirement = Annotated[str, StringConstraints(pattern=REQUIREMENT), AfterValidator(checked_requirement)]
+Specifier = Annotated[str, AfterValidator(checked_specifier)]
 Distribution = Annotated[str, StringConstraints(pattern=DISTRIBUTION)]
 Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
 Url = Annotated[str, StringConstraints(pattern=URL)]
@@ -333,7 +335,7 @@ class Series(Model):
     constraints: RelativePath = Field(
         description="file with OpenStack's upper constraints, beside series.yaml"
     )
-    components: dict[Distribution, str] = Field(
+    components: dict[Distribution, Specifier] = Field(
         default_factory=dict, description="Python distribution -> version specifier of this series"
     )
     images: tuple[Name, ...] = Field((), description="images of the series; empty: every recipe")
@@ -366,7 +368,7 @@ class SeriesAddition(Model):
     constraints: RelativePath | None = Field(
         None, description="file with constraints, beside it; a line replaces the series' own of the same name"
     )
-    components: dict[Distribution, str] = Field(
+    components: dict[Distribution, Specifier] = Field(
         default_factory=dict,
         description="Python distribution -> version specifier; replaces the series' own of the same name",
     )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from scs_build.errors import Location, RecipeError, ResolutionError
+from scs_build.recipes.requirement import parse_requirement
 
 if TYPE_CHECKING:
     from packaging.markers import Environment, Marker
@@ -23,19 +24,10 @@ def canonical(name: str) -> str:
 
 def parse(text: str, where: Location) -> Requirement:
     """Parse a requirement (PEP 508) on what an index offers; raises `RecipeError`."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
     try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        raise RecipeError(f"{text!r} is not a requirement: {error}", where=where) from error
-    if requirement.url:
-        raise RecipeError(
-            f"{text!r} names a place",
-            where=where,
-            solution="name a version that an index offers: where it comes from is configuration of the site",
-        )
-    return requirement
+        return parse_requirement(text)
+    except ValueError as error:
+        raise RecipeError(str(error), where=where) from error
 
 
 @lru_cache(maxsize=8192)

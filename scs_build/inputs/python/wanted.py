@@ -51,15 +51,26 @@ def constraints_of(context: Context) -> Wanted:
 
 def requirements_in(path: Path, context: Context) -> Iterator[tuple[str, Requirement, Location]]:
     """Yield what a file requires of the series' interpreter: canonical name, requirement, place."""
+    for number, text in constraint_lines(path):
+        where = Location(str(path), number)
+        if found := applies(text, where, context):
+            yield canonical(found.name), found, where
+
+
+def constraint_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a file with constraints that say something, with their numbers."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError("these constraints cannot be read", where=Location(str(path))) from error
     for number, line in enumerate(lines, 1):
         if text := line.partition("#")[0].strip():
-            where = Location(str(path), number)
-            for name, requirement in _by_name([text], where, context).items():
-                yield name, requirement, where
+            yield number, text
+
+
+def applies(text: str, where: Location, context: Context) -> Requirement | None:
+    """Return a requirement without its marker if that holds for the series' interpreter."""
+    return next(iter(_by_name([text], where, context).values()), None)
 
 
 def needs(wanted: Wanted) -> list[Need]:

@@ -59,8 +59,8 @@ def test_other_platforms_stay(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_told_apart(tmp_path: Path) -> None:
-    place(tmp_path).write_text('{"format": 3, "shape": "other"}')
-    with pytest.raises(FormatError, match="reads up to 2"):
+    place(tmp_path).write_text('{"format": 4, "shape": "other"}')
+    with pytest.raises(FormatError, match="reads up to 3"):
         read_lock(place(tmp_path), AMD64)
 
 
