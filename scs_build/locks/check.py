@@ -36,12 +36,13 @@ def check_lock(catalogue: Catalogue, series: str, name: str, platform: str) -> l
     findings = [finding for locker in lockers(context) for finding in locker.check(request)]
     rows = artefact_rows(path, platform) if findings else []
     placed = [(_place(shown, finding, request, rows), finding.reason) for finding in findings]
-    changed = [
-        f"{place_of(catalogue, component, series, found)}: changed after it was locked: {found}"
-        for found in unlike(catalogue, component, read_own_lock(path, platform))
+    # What lines do not show: they are closed, and were locked for something else.
+    differences = [] if findings else unlike(catalogue, component, read_own_lock(path, platform))
+    placed += [
+        (place_of(catalogue, component, series, each), f"changed after it was locked: {each}")
+        for each in differences
     ]
-    found = sorted(placed, key=lambda pair: pair[0].line or 0)
-    return [*changed, *(f"{place}: {reason}" for place, reason in found)]
+    return [f"{place}: {reason}" for place, reason in sorted(placed, key=lambda pair: pair[0].line or 0)]
 
 
 def _place(shown: Path, finding: Finding, request: Request, rows: list[int]) -> Location:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from scs_build.recipes.catalogue import Catalogue
 
 
-def lock_command(catalogue: Catalogue, lock: Lock) -> str:
-    """Return the command that locks an image again, with its layers and its platform if it is not ours."""
-    words = ["scs-build", "lock", lock.image, "--series", lock.series]
+def lock_command(catalogue: Catalogue, lock: Lock, *, whole: bool = False) -> str:
+    """Return the command that locks an image again (or the whole series), as it was asked for here."""
+    words = ["scs-build", "lock", *([] if whole else [lock.image]), "--series", lock.series]
     if machine(lock.platform) != host.machine():
         words += ["--platform", lock.platform]
     for layer in catalogue.layers:

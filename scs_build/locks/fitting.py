@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from scs_build.errors import Location, LockError
-from scs_build.inputs.asked import COMPONENTS, SERIES, Difference, asked_of, differences, distribution
+from scs_build.inputs.asked import (
+    CHANNELS,
+    COMPONENTS,
+    SERIES,
+    Difference,
+    asked_of,
+    differences,
+    distribution,
+)
 from scs_build.inputs.kinds import TREES
 from scs_build.inputs.stated import is_locked_as
 from scs_build.locks.command import lock_command
@@ -32,7 +40,7 @@ def refuse_unfit(catalogue: Catalogue, component: Component, lock: Lock, below: 
         raise LockError(
             f"the lock of {component.name} in {lock.series} was made before this was changed:{told}{more}",
             where=place_of(catalogue, component, lock.series, found[0]),
-            solution=f"run `{lock_command(catalogue, lock)}`",
+            solution=f"run `{lock_command(catalogue, lock, whole=of_other_channels(found))}`",
         )
     _refuse_unlocked(catalogue, component, lock, below)
 
@@ -45,6 +53,11 @@ def unlike(catalogue: Catalogue, component: Component, lock: Lock) -> list[Diffe
     if lock.asked is None:
         return []
     return differences(lock.asked, asked_of(component.recipe, catalogue.series(lock.series)))
+
+
+def of_other_channels(found: Iterable[Difference]) -> bool:
+    """Tell whether the series has another Debian or Python than before: that concerns all of its locks."""
+    return any(difference.field in CHANNELS for difference in found)
 
 
 def place_of(catalogue: Catalogue, component: Component, series: str, found: Difference) -> Location:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scs_build.inputs.artefact import Artefact
-from scs_build.inputs.asked import CHANNELS, asked_of
+from scs_build.inputs.asked import asked_of
 from scs_build.inputs.kinds import lockers
 from scs_build.inputs.locking import TIMEOUT, Context, Locker
 from scs_build.locks.depot import StoreDepot
 from scs_build.locks.files import has_lock, read_own_lock, write_lock
-from scs_build.locks.fitting import unlike
+from scs_build.locks.fitting import of_other_channels, unlike
 from scs_build.locks.layered import lock_before, lock_of, lock_target
 from scs_build.locks.models import Lock
 from scs_build.locks.requests import request_for, stands_on
@@ -101,7 +101,7 @@ def lock_images(
             anew = name in chosen
             if anew or moved.intersection(stands_on(catalogue, name)):
                 free = upgrade_packages if anew else ()
-                newest = (upgrade and anew) or _of_other_channels(catalogue, name, present[name])
+                newest = (upgrade and anew) or _was_of_others(catalogue, name, present[name])
                 locks[name] = _lock(catalogue, name, locks, tools, upgrade=newest, free=free)
                 if locks[name] != old[name] or not _holds(catalogue, series, name, platform):
                     moved.add(name)
@@ -120,10 +120,9 @@ def lock_images(
     ]
 
 
-def _of_other_channels(catalogue: Catalogue, name: str, lock: Lock | None) -> bool:
-    """Tell whether a lock was made for another release of Debian or Python: then nothing of it is kept."""
-    found = unlike(catalogue, catalogue.component(name), lock) if lock else []
-    return any(difference.field in CHANNELS for difference in found)
+def _was_of_others(catalogue: Catalogue, name: str, lock: Lock | None) -> bool:
+    """Tell whether a lock was made from another Debian or Python: then nothing of it is kept."""
+    return lock is not None and of_other_channels(unlike(catalogue, catalogue.component(name), lock))
 
 
 def _unsaid(catalogue: Catalogue, series: str, name: str, lock: Lock | None) -> bool:

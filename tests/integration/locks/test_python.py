@@ -131,16 +131,6 @@ def test_no_solution_is_told_in_the_words_of_uv(locker: PythonLocker) -> None:
         locker.lock(request("library>=2"))
 
 
-@pytest.mark.parametrize("where", ["requirements", "build"])
-def test_a_requirement_that_names_a_place_is_refused(
-    locker: PythonLocker, where: str, tmp_path: Path
-) -> None:
-    place = f"library @ file://{tmp_path}/library.tar.gz"
-    asked = request(place) if where == "requirements" else request("service", build=(place,))
-    with pytest.raises(RecipeError, match="names a place"):
-        locker.lock(asked)
-
-
 @pytest.mark.parametrize("html", [False, True])
 def test_a_file_is_found_again_by_its_hash(locker: PythonLocker, index: Index, html: bool) -> None:
     (line,) = locker.lock(request("library"))

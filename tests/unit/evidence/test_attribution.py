@@ -199,17 +199,21 @@ def test_inputs_are_explained_and_stated_paths_are_kept(made: Made) -> None:
     man = "usr/share/man/man1/app.1"
     made.recipes["iaas/app"] += (
         "inputs:\n"
-        "  - {type: url, name: page, url: https://example.org/1, version: a,"
+        "  - {type: url, name: page, url: https://example.org/app.1, version: a,"
         f" path: /{man}, unpack: false}}\n"
-        "  - {type: url, name: tree, url: https://example.org/2, version: a, path: /opt/tree, strip: 1}\n"
+        "  - {type: url, name: tree, url: https://example.org/tree.zip, version: a,"
+        " path: /opt/tree, strip: 1}\n"
     )
     page = made.store.add_bytes(b"a page\n")
     tree = wheel({"top/a.txt": b"a\n"})
     made.inputs = (
-        Artefact("url", "page", "one", page, 7, data={"url": "x/app.1", "path": f"/{man}", "unpack": False}),
         Artefact(
-            "url", "tree", "one", made.store.add_bytes(tree), len(tree),
-            data={"url": "x/tree.zip", "path": "/opt/tree", "unpack": True, "strip": 1},
+            "url", "page", "a", page, 7,
+            data={"url": "https://example.org/app.1", "path": f"/{man}", "unpack": False},
+        ),
+        Artefact(
+            "url", "tree", "a", made.store.add_bytes(tree), len(tree),
+            data={"url": "https://example.org/tree.zip", "path": "/opt/tree", "unpack": True, "strip": 1},
         ),
     )  # fmt: skip
     own = [
