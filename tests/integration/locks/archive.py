@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from scs_build.inputs.deb.keys import fingerprint
@@ -30,6 +32,7 @@ class Archive:
         self.home = root / "gnupg"
         self.home.mkdir(mode=0o700, parents=True)
         self.stanzas: dict[str, str] = {}
+        self.published = 0
         self._gpg("--quick-generate-key", "Archive <archive@example.org>", "ed25519", "sign", "never")
 
     def _gpg(self, *args: str) -> bytes:
@@ -69,6 +72,11 @@ class Archive:
             f"SHA256:\n {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-amd64/Packages\n"
         )
         self._gpg("--clearsign", "-o", str(suite / "InRelease"), str(suite / "Release"))
+        # Times of files go over the wire in whole seconds: apt is told of an index that was published in the
+        # second of the one before that it has it already.
+        self.published = max(self.published + 1, int(time.time()))
+        for path in (index, suite / "InRelease"):
+            os.utime(path, (self.published, self.published))
 
 
 def checkout(root: Path, archive: Archive, **recipes: str) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.errors import FetchError, RecipeError, ResolutionError
+from scs_build.errors import FetchError, ResolutionError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import INPUTS
 from scs_build.inputs.python.locker import PythonLocker
