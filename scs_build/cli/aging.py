@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+NOT_PINNED = "what is built now is NOT the pinned release: digests differ from it where marked."
+
 
 def report_missing(session: Session, images: tuple[str, ...]) -> None:
     """Print which pins no source has any more, also those that the store holds; finding some is no error."""
@@ -45,8 +47,11 @@ def with_overlay(session: Session, act: Callable[[Session], _T], folder: Path) -
     """Return what `act` returns, and the overlay that it took: none unless pins have vanished.
 
     Only when something could not be fetched is asked whether it vanished; then `folder` becomes the
-    overlay, a warning says so, and it is tried again. What failed for another reason is raised.
+    overlay, a warning says so, and it is tried again. Offline nobody is asked: an overlay that is there and
+    fits is taken. What failed for another reason is raised.
     """
+    from scs_build.locks.aging import fitting_overlay, whole_overlay
+
     if session.lock_overlay_option:
         return act(session), None
     try:
@@ -54,11 +59,16 @@ def with_overlay(session: Session, act: Callable[[Session], _T], folder: Path) -
         if is_overlay(folder):  # of another day: what it stood for is there again
             shutil.rmtree(folder)
         return done, None
+    except OfflineError:
+        if not fitting_overlay(_place(session), folder, session.progress):
+            raise
+        for line in (f"pins of the release are not in the store: the overlay {folder} is taken", NOT_PINNED):
+            session.progress.say(f"WARNING: {line}")
+        return act(session.with_locks(folder)), folder
     except FetchError:
         found = _look(session, ())
         if not found.gone:
             raise
-    from scs_build.locks.aging import whole_overlay
 
     changes: Sequence[LockChange] = ()
     if not whole_overlay(_place(session), folder, _means(session)):
@@ -72,7 +82,7 @@ def _warning(gone: Sequence[Pin], changes: Sequence[LockChange], folder: Path) -
     return [
         f"WARNING: {len(gone)} pins of the release have vanished from every source:",
         *(f"WARNING:   {line}" for line in _replaced(gone, changes, folder).splitlines()),
-        "WARNING: what is built now is NOT the pinned release: digests differ from it where marked.",
+        f"WARNING: {NOT_PINNED}",
     ]
 
 

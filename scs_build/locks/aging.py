@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scs_build.canonical import sha256_file
 from scs_build.errors import FetchError, InputError, Location, LockError
+from scs_build.files import put_folder
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.kinds import INPUTS
 from scs_build.locks.layered import lock_of
@@ -78,7 +79,7 @@ def relock(place: Place, vanished: Sequence[Pin], into: Path, means: Means) -> l
         write_head(part, LockOverlay(series=place.series, replaces=replaces))
         new = locked_lines(place.under(part), place.series, names, place.platform)
         _refuse_lost(new, {pin.line.sha256 for pin in vanished}, old, means)
-        _put(part, into)
+        put_folder(part, into)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return changes
@@ -135,27 +136,24 @@ def refuse_other(into: Path) -> None:
         )
 
 
-def _put(part: Path, into: Path) -> None:
-    """Put the finished folder in its place: whoever looks sees the old one, none, or the new one."""
-    old = into.with_name(f".{into.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if into.exists():
-        into.rename(old)
-    part.rename(into)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def whole_overlay(place: Place, folder: Path, means: Means) -> bool:
-    """Tell whether an overlay is there, fits these locks, and names nothing that vanished since."""
+def fitting_overlay(place: Place, folder: Path, progress: Progress) -> dict[str, tuple[Artefact, ...]] | None:
+    """Return the locks of the series with an overlay over them; None unless it is there and fits."""
     if not folder.exists():
-        return False
+        return None
     try:
         catalogue = place.under(folder)
         names = series_images(catalogue, place.series)
         refuse_stale(catalogue, place.series)
-        locked = locked_lines(catalogue, place.series, names, place.platform)
+        return locked_lines(catalogue, place.series, names, place.platform)
     except InputError as error:
-        means.progress.say(f"the overlay of locks is made again: {error}")
+        progress.say(f"the overlay of locks is of no use any more: {error}")
+        return None
+
+
+def whole_overlay(place: Place, folder: Path, means: Means) -> bool:
+    """Tell whether an overlay is there, fits these locks, and names nothing that vanished since."""
+    locked = fitting_overlay(place, folder, means.progress)
+    if locked is None:
         return False
     found = find_missing(locked, means.store, means.site, means.progress)
     refuse_unknown(found)

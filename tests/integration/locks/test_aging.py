@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scs_build.cli.main import main
-from scs_build.errors import FetchError, LockError, ScsBuildError
+from scs_build.errors import FetchError, LockError, OfflineError, ScsBuildError
 from scs_build.inputs.python import index as pages
 from scs_build.locks import aging
 from scs_build.locks.aging import Means, Place, relock, whole_overlay
@@ -244,7 +244,7 @@ def test_an_interrupted_run_leaves_the_overlay_as_it_was(
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(aging, "_put", interrupted)
+    monkeypatch.setattr(aging, "put_folder", interrupted)
     with pytest.raises(KeyboardInterrupt):
         relock(town.place, town.look().gone, over, town.means)
     assert {path: path.read_bytes() for path in over.rglob("*") if path.is_file()} == before
@@ -354,3 +354,38 @@ def test_what_vanished_is_replaced_by_itself_with_a_warning_and_only_while_it_is
     town.pool("app", "1.0").write_bytes(b"123456789")
     assert with_overlay(session, act, over) == ("1.0", None)
     assert not over.exists()
+
+
+def test_offline_an_overlay_that_is_there_and_fits_is_taken(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scs_build.cli.aging import with_overlay
+    from scs_build.cli.options import Session
+
+    over = town.root.parent / "over"
+    session = Session(root_option=town.root, store_option=town.store.root, offline=True)
+
+    def act(within: Session) -> str:
+        line = next(
+            li
+            for li in locked_lines(within.catalogue, SERIES, {"base"}, PLATFORM)["base"]
+            if li.name == "app"
+        )
+        if line.version == "1.0":
+            raise OfflineError("app 1.0 is not in the store")
+        return line.version
+
+    with pytest.raises(OfflineError, match="is not in the store"):
+        with_overlay(session, act, over)
+    town.supersede("app", "1.0", "1.1", Depends="libapp")
+    relock(town.place, town.look().gone, over, town.means)
+    town.server.asked.clear()
+    assert with_overlay(session, act, over) == ("1.1", over)
+    said = capsys.readouterr().err
+    assert f"WARNING: pins of the release are not in the store: the overlay {over} is taken" in said
+    assert "NOT the pinned release" in said
+    lock = town.root / f"images/bases/base/lock/{SERIES}.json"
+    lock.write_bytes(lock.read_bytes().replace(b": [", b" : [", 1))
+    with pytest.raises(OfflineError, match="is not in the store"):
+        with_overlay(session, act, over)
+    assert town.server.asked == []

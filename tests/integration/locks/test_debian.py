@@ -106,6 +106,24 @@ def test_a_new_package_leaves_locked_versions_that_vanished(lock: Lock, archive:
     assert (change.image, change.added, change.changed) == ("base", [("deb:extra", "1")], [])
 
 
+def test_another_state_of_debian_is_locked_from_nothing(lock: Lock, archive: Archive, root: Path) -> None:
+    """What was locked from other suites is no reason to stay with it, and lines do not tell whence they are."""
+    lock()
+    before = roles(root, "base")
+    archive.put("app", "2.0", Depends="libapp, debconf, virtual")
+    archive.publish()
+    (archive.root / "dists/again").symlink_to("testing")
+    series = root / "images/series/2026.1/series.yaml"
+    series.write_text(series.read_text().replace("suites: [testing]", "suites: [again, testing]"))
+    (finding,) = findings(root, "base")
+    assert finding == "changed after it was locked: + series.debian.suites: again"
+    changes = {change.image: change.changed for change in lock()}
+    assert changes == {"scaffold": [], "base": [("deb:app", "1.0", "2.0")], "child": []}
+    assert roles(root, "base") == before | {"app": "image 2.0"}
+    assert findings(root, "base") == []
+    assert lock() == []
+
+
 def test_upgrade_takes_the_newest(lock: Lock, archive: Archive, root: Path) -> None:
     lock()
     archive.put("app", "2.0", Depends="libapp, debconf, virtual")
