@@ -101,6 +101,8 @@ def differences(then: Asked, now: Asked) -> list[Difference]:
         return []
     found = []
     for field in dict.fromkeys((*now, *then)):
+        if field in CHANNELS and not (field in then and field in now):
+            continue  # of no account before the first package or distribution is asked for, or after the last
         old, new = (_meaning(field, asked.get(field, ())) for asked in (then, now))
         found += [Difference(field, new[key], new=True) for key in new if key not in old]
         found += [Difference(field, old[key], new=False) for key in old if key not in new]

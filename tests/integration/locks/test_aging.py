@@ -366,11 +366,8 @@ def test_offline_an_overlay_that_is_there_and_fits_is_taken(
     session = Session(root_option=town.root, store_option=town.store.root, offline=True)
 
     def act(within: Session) -> str:
-        line = next(
-            li
-            for li in locked_lines(within.catalogue, SERIES, {"base"}, PLATFORM)["base"]
-            if li.name == "app"
-        )
+        lines = locked_lines(within.catalogue, SERIES, {"base"}, PLATFORM)["base"]
+        line = next(line for line in lines if line.name == "app")
         if line.version == "1.0":
             raise OfflineError("app 1.0 is not in the store")
         return line.version

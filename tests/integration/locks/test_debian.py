@@ -107,7 +107,7 @@ def test_a_new_package_leaves_locked_versions_that_vanished(lock: Lock, archive:
 
 
 def test_another_state_of_debian_is_locked_from_nothing(lock: Lock, archive: Archive, root: Path) -> None:
-    """What was locked from other suites is no reason to stay with it, and lines do not tell whence they are."""
+    """What was locked from other suites is no reason to stay with it; lines do not tell whence they are."""
     lock()
     before = roles(root, "base")
     archive.put("app", "2.0", Depends="libapp, debconf, virtual")

@@ -229,6 +229,15 @@ def test_other_suites_concern_every_lock_of_the_series(checkout: Checkout) -> No
     assert finding == (f"{LINE}:6:11: changed after it was locked: - series.debian.suites: trixie-updates")
 
 
+def test_the_first_distribution_of_an_image_is_all_that_is_new(checkout: Checkout) -> None:
+    """It stands on the same Python as everything else: nothing that is locked moves for it."""
+    path = checkout.root / "images/iaas/memcached/recipe.yaml"
+    path.write_text(path.read_text() + "python: {requirements: [pymemcache]}\n")
+    error = checkout.refused(image="memcached")
+    assert error.reason.splitlines()[1:] == ["    + python.requirements: pymemcache"]
+    assert error.solution == "run `scs-build lock memcached --series 2026.1`"
+
+
 def test_groups_of_the_tools_are_asked_for_too(checkout: Checkout) -> None:
     checkout.change("images/bases/tools/recipe.yaml", "skopeo", "skopeo, jq")
     assert "+ groups.registry: jq" in checkout.refused(image="debian").reason
