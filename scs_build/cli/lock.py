@@ -104,10 +104,12 @@ def image_keys(session: Session) -> dict[str, str | None]:
     What has another key after a change of locks is what that change rebuilds: tools that only isolate or move
     enter no key, and others enter those of the steps that use them.
     """
-    from scs_build.cli.common import graph_of, names_of
+    from scs_build.cli.common import names_of
     from scs_build.errors import InputError
+    from scs_build.plan.graph import Graph
 
-    graph = graph_of(session)
+    catalogue = session.catalogue
+    graph = Graph(catalogue, catalogue.series(session.series), session.platform, fitting=False)
     keys: dict[str, str | None] = {}
     for name in names_of(session, ()):
         try:

@@ -15,7 +15,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scs_build.cli.lock import image_keys
 from scs_build.cli.main import main
+from scs_build.cli.options import Session
 from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.asked import asked_of, differences
 from scs_build.locks.check import check_lock
@@ -236,6 +238,17 @@ def test_the_first_distribution_of_an_image_is_all_that_is_new(checkout: Checkou
     error = checkout.refused(image="memcached")
     assert error.reason.splitlines()[1:] == ["    + python.requirements: pymemcache"]
     assert error.solution == "run `scs-build lock memcached --series 2026.1`"
+
+
+def test_what_a_lock_was_made_for_builds_nothing_again(checkout: Checkout) -> None:
+    """So `lock` does not tell of images that only have to say anew what they were made for."""
+    session = Session(root_option=checkout.root)
+    before = image_keys(session)
+    assert before["keystone"] == checkout.key()
+    checkout.change(LINE, "~=29.0", "~=29.1")
+    checkout.older(f"images/iaas/mariadb/lock/{SERIES}.json")
+    checkout.refused()
+    assert image_keys(Session(root_option=checkout.root)) == before
 
 
 def test_groups_of_the_tools_are_asked_for_too(checkout: Checkout) -> None:
