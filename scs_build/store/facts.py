@@ -20,3 +20,8 @@ def remembered(store: Store, what: Mapping[str, object], make: Callable[[], Any]
         record = {"value": make(), "uses": {"blobs": [], "trees": []}}
         store.put_record(key, record)
     return record["value"]
+
+
+def is_remembered(store: Store, what: Mapping[str, object]) -> bool:
+    """Return whether the store knows the value for `what`."""
+    return store.record_path(digest_of(what)).is_file()
