@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 
-from scs_build.build.members import held, members_of
+from scs_build.build.members import held, members_of, notes_on
 from scs_build.build.packages import status_entries
 from scs_build.build.wheel import compiled_wheel
 from scs_build.canonical import sha256_bytes
@@ -87,9 +87,12 @@ def sources_of(graph: Graph, store: Store, name: str) -> tuple[Source, ...]:
 def described(store: Store, source: Source) -> Description:
     """Return what an artefact says about itself, read once."""
     built = source.built
-    kind = INPUTS[built.kind]
-    found = remembered(store, _description(built), lambda: kind.describe(built, held(store, built)).to_json())
-    return Description.from_json(found)
+
+    def read() -> dict[str, object]:
+        path = held(store, built)
+        return INPUTS[built.kind].describe(built, path, notes_on(store, built)).to_json()
+
+    return Description.from_json(remembered(store, _description(built), read))
 
 
 def is_described(store: Store, source: Source) -> bool:
