@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
+from uuid import uuid4
 
 import pytest
 
@@ -37,10 +38,11 @@ class Counting:
     findings: tuple[Finding, ...] = ()
     broken: str = ""
     folder: ClassVar[Path]
+    own: str = field(default_factory=lambda: uuid4().hex)
 
     @property
     def log(self) -> Path:
-        return self.folder / f"{id(self)}"
+        return self.folder / self.own
 
     @property
     def ran(self) -> list[str]:
