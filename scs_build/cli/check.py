@@ -239,7 +239,8 @@ def _findings(verdicts: list[dict[str, Any]]) -> list[str]:
     rows: dict[str, list[tuple[str, ...]]] = {"found": [], "accepted": []}
     for verdict in verdicts:
         for finding in verdict["findings"]:
-            place = f"/{finding['path']}" if finding["path"] else ""
+            # Some checks name paths as tars do, others as people.
+            place = f"/{finding['path'].lstrip('/')}" if finding["path"] else ""
             row = (verdict["image"], finding["rule"], place, finding["accepted"] or finding["text"])
             rows["accepted" if finding["accepted"] else "found"].append(row)
     return [f"{title}:\n{table((), lines)}" for title, lines in rows.items() if lines]

@@ -13,6 +13,7 @@ from scs_build.evidence.licence import Licence, licences_of
 from scs_build.evidence.licence_policy import FILE, Policy, entries_for, policy_of
 from scs_build.evidence.paths import real_path
 from scs_build.evidence.pieces import Piece, pieces_of
+from scs_build.evidence.proposal import proposed_entry, same_text
 from scs_build.evidence.sources import placed_path, sources_of
 from scs_build.evidence.subject import Subject
 from scs_build.recipes.document import Pointer
@@ -143,8 +144,13 @@ def _unknown(policy: Policy, piece: Piece, licence: Licence) -> str:
         else "says nothing that a program can read"
     )
     outdated = "".join(f"; {policy.where(*pointer)} is about another text" for pointer in licence.outdated)
+    same = "".join(
+        f"; {policy.where('stated', index)} is about the same text" for index in same_text(policy, licence)
+    )
+    entry = proposed_entry(policy, piece, licence)
     texts = ", ".join(text.sha256 for text in licence.texts) or "none"
-    return f"{piece.title} {says}{outdated}; state its licence in {FILE} (text: {texts})"
+    mend = f"state its licence in {FILE}" + (f", under `stated`:{entry}" if entry else "")
+    return f"{piece.title} {says}{outdated}{same} (text: {texts}); {mend}"
 
 
 def entries_used(subject: Subject, policy: Policy) -> set[Pointer]:

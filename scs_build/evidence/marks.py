@@ -76,6 +76,27 @@ FORMS = (
 )
 BINARY_FORMS = tuple(form for form in FORMS if form.binary)
 
+
+def _gates(forms: tuple[Form, ...]) -> tuple[tuple[re.Pattern[bytes], frozenset[str]], ...]:
+    """Return the forms (by what they are) whose triggers begin alike, and what finds any of these triggers.
+
+    Triggers that begin with one byte are looked for as quickly as one of them: searching for each by itself
+    took a third of the time of reading a layer.
+    """
+    groups: dict[bytes, list[Form]] = {}
+    for form in forms:
+        groups.setdefault(form.trigger[:1], []).append(form)
+    rests = {
+        first: b"|".join(re.escape(form.trigger[1:]) for form in group) for first, group in groups.items()
+    }
+    return tuple(
+        (re.compile(re.escape(first) + b"(?:" + rests[first] + b")"), frozenset(form.what for form in group))
+        for first, group in groups.items()
+    )
+
+
+_GATES, _BINARY_GATES = _gates(FORMS), _gates(BINARY_FORMS)
+
 # A private key in binary form (DER): a sequence, version 0 or 1, then a number (RSA), an algorithm
 # (PKCS 8) or the key itself (elliptic curves).
 _DER = re.compile(
@@ -94,7 +115,7 @@ class Search:
     """Looks for the forms in one file, piece by piece."""
 
     def __init__(self, *, binary: bool) -> None:
-        self._forms = BINARY_FORMS if binary else FORMS
+        self._forms, self._gates = (BINARY_FORMS, _BINARY_GATES) if binary else (FORMS, _GATES)
         self._binary = binary
         self._tail = b""
         self._pieces = 0
@@ -103,12 +124,10 @@ class Search:
     def take(self, piece: bytes) -> None:
         """Look at the next piece; of each form the first match counts."""
         window = self._tail + piece if self._tail else piece
-        for form in self._forms:
-            if (
-                form.what not in self.found
-                and form.trigger in window
-                and (match := form.pattern.search(window))
-            ):
+        possible = [group for gate, group in self._gates if gate.search(window)]
+        wanted = frozenset[str]().union(*possible) - self.found.keys() if possible else ()
+        for form in self._forms if wanted else ():
+            if form.what in wanted and (match := form.pattern.search(window)):
                 countable = not self._binary and not self._pieces
                 line = window.count(b"\n", 0, match.start()) + 1 if countable else 0
                 self.found[form.what] = Mark(form.name, form.what, line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 
-from scs_build.build.members import held, members_of
+from scs_build.build.members import held, members_of, notes_on
 from scs_build.build.packages import status_entries
 from scs_build.build.wheel import compiled_wheel
 from scs_build.canonical import sha256_bytes
@@ -18,7 +18,7 @@ from scs_build.locks.layered import lock_of
 from scs_build.oci.entry import Entry
 from scs_build.plan.graph import Graph
 from scs_build.plan.history import result_of
-from scs_build.store.facts import remembered
+from scs_build.store.facts import is_remembered, remembered
 from scs_build.store.store import Store
 
 # Raised by whatever changes what is remembered of an artefact.
@@ -87,10 +87,21 @@ def sources_of(graph: Graph, store: Store, name: str) -> tuple[Source, ...]:
 def described(store: Store, source: Source) -> Description:
     """Return what an artefact says about itself, read once."""
     built = source.built
-    what = {"description": built.to_json(), "format": DESCRIPTION_FORMAT}
-    kind = INPUTS[built.kind]
-    found = remembered(store, what, lambda: kind.describe(built, held(store, built)).to_json())
-    return Description.from_json(found)
+
+    def read() -> dict[str, object]:
+        path = held(store, built)
+        return INPUTS[built.kind].describe(built, path, notes_on(store, built)).to_json()
+
+    return Description.from_json(remembered(store, _description(built), read))
+
+
+def is_described(store: Store, source: Source) -> bool:
+    """Return whether the store knows what an artefact says about itself."""
+    return is_remembered(store, _description(source.built))
+
+
+def _description(built: Artefact) -> dict[str, object]:
+    return {"description": built.to_json(), "format": DESCRIPTION_FORMAT}
 
 
 def placed(graph: Graph, store: Store, source: Source) -> Iterator[Member]:

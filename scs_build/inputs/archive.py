@@ -25,11 +25,11 @@ TYPES: dict[bytes, EntryType] = {
 }
 CHUNK = 1 << 20
 
-# Takes a file's content and returns its sha256.
-Taker = Callable[[IO[bytes]], str]
+# Takes a file's path and content and returns the sha256 of that.
+Taker = Callable[[str, IO[bytes]], str]
 
 
-def hashed(stream: IO[bytes]) -> str:
+def hashed(path: str, stream: IO[bytes]) -> str:  # noqa: ARG001
     """Return the sha256 of a stream, and keep nothing."""
     return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
@@ -37,7 +37,7 @@ def hashed(stream: IO[bytes]) -> str:
 def keeper(folder: Path) -> Taker:
     """Return what keeps each content in a folder under its sha256: no path of an archive names a file."""
 
-    def keep(stream: IO[bytes]) -> str:
+    def keep(path: str, stream: IO[bytes]) -> str:  # noqa: ARG001
         digest, part = hashlib.sha256(), folder / "part"
         with part.open("wb") as target:
             while piece := stream.read(CHUNK):
@@ -58,7 +58,7 @@ def tar_members(archive: tarfile.TarFile, take: Taker = hashed) -> Iterator[Memb
         kind = TYPES.get(info.type, "file")
         link = clean(info.linkname) if kind == "hardlink" else info.linkname if kind == "link" else ""
         stream = archive.extractfile(info) if kind == "file" else None
-        digest = take(stream) if stream else ""
+        digest = take(path, stream) if stream else ""
         size = info.size if kind == "file" else 0
         yield Member(path, kind, info.mode & 0o7777, info.uid, info.gid, size, digest, link)
 
@@ -77,7 +77,7 @@ def zip_members(path: Path, take: Taker = hashed) -> Iterator[Member]:
                     if stat.S_ISLNK(recorded):
                         yield Member(clean(info.filename), "link", 0o777, link=stream.read().decode())
                         continue
-                    digest = take(stream)
+                    digest = take(clean(info.filename), stream)
                 mode = stat.S_IMODE(recorded) or 0o644
                 yield Member(clean(info.filename), "file", mode, size=info.file_size, sha256=digest)
     except (zipfile.BadZipFile, EOFError, ValueError) as error:

@@ -18,6 +18,9 @@ LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 # An absolute path in its shortest form.
 PATH = re.compile(r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+)+")
 
+# What `index` comes across and `describe` would have to read the whole artefact again for.
+Notes = dict[str, str]
+
 EntryType = Literal["file", "dir", "link", "hardlink", "char", "block", "fifo"]
 Role = Literal["image", "install", "build"]
 
@@ -95,8 +98,8 @@ class Input(Protocol):
     def urls(self, artefact: Artefact, site: Any) -> Iterable[str]:
         """Return where the artefact can be had, best source first; may ask the network."""
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
-        """Read the artefact's file and return every path that it brings."""
+    def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:
+        """Read the artefact's file and return every path that it brings; `notes` takes what was seen."""
 
     def placed(
         self, artefact: Artefact, members: Iterable[Member], python: PythonChannel
@@ -106,8 +109,8 @@ class Input(Protocol):
     def identity(self, artefact: Artefact, series: Series) -> Identity:
         """Return the names by which the world knows the artefact and what it was made from; reads nothing."""
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:
-        """Read the artefact's file and return what it says about itself."""
+    def describe(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Description:
+        """Read the artefact's file and return what it says about itself; `notes` are those of `index`."""
 
 
 class TreeInput(Input, Protocol):

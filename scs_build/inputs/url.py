@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import Taker, hashed, keeper, tar_members, zip_members
-from scs_build.inputs.artefact import LINE, PATH, Artefact, Forms, Member
+from scs_build.inputs.artefact import LINE, PATH, Artefact, Forms, Member, Notes
 from scs_build.inputs.description import Description, Identity, Text
 from scs_build.inputs.place import placed
 from scs_build.inputs.purl import package_url
@@ -36,7 +36,7 @@ class UrlInput:
         """Return the place that the recipe states, or what the site says stands in its stead."""
         return site.places(artefact.data["url"])
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:
+    def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:  # noqa: ARG002
         """Yield the members of an archive that is to be unpacked, else the one file."""
         return self._members(artefact, path, hashed)
 
@@ -61,7 +61,7 @@ class UrlInput:
         )  # fmt: skip
         return Identity(purl, "input", artefact.name)
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:
+    def describe(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Description:  # noqa: ARG002
         """Return where it came from, and the licence texts of a tree by their customary names.
 
         Nothing states a licence in a way that can be read: the policy does, by the hash of the text that a
@@ -80,7 +80,7 @@ class UrlInput:
         if not artefact.data.get("unpack"):
             name = artefact.data["url"].rpartition("/")[2]
             with path.open("rb") as stream:
-                yield Member(name, "file", 0o644, size=artefact.size, sha256=take(stream))
+                yield Member(name, "file", 0o644, size=artefact.size, sha256=take(name, stream))
         elif _begins_with(path, ZIP):
             yield from zip_members(path, take)
         else:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from scs_build.canonical import sha256_bytes
 from scs_build.evidence.publish import statement_path
-from scs_build.evidence.runner import Verdict
 from scs_build.evidence.statement import Statement, StatementError
+from scs_build.evidence.task import Verdict
 from scs_build.manifest.manifest import Evidence, Manifest
 
 

@@ -20,3 +20,14 @@ def remembered(store: Store, what: Mapping[str, object], make: Callable[[], Any]
         record = {"value": make(), "uses": {"blobs": [], "trees": []}}
         store.put_record(key, record)
     return record["value"]
+
+
+def known(store: Store, what: Mapping[str, object]) -> Any:
+    """Return the value for `what` if the store knows it, else None."""
+    record = store.record(digest_of(what))
+    return None if record is None else record["value"]
+
+
+def is_remembered(store: Store, what: Mapping[str, object]) -> bool:
+    """Return whether the store knows the value for `what`."""
+    return store.record_path(digest_of(what)).is_file()

@@ -7,18 +7,46 @@ import posixpath
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 from scs_build.canonical import sha256_bytes
-from scs_build.inputs.archive import clean
+from scs_build.inputs.archive import clean, hashed
+from scs_build.inputs.artefact import Member, Notes
 from scs_build.inputs.deb.deb import opened
 from scs_build.inputs.description import Statement, Text
 
-if TYPE_CHECKING:
-    import tarfile
-
 DOC = "usr/share/doc"
 COMMON = re.compile(r"/usr/share/common-licenses/([A-Za-z0-9][A-Za-z0-9.+-]*[A-Za-z0-9+]|[A-Za-z0-9])")
+
+
+class Noted:
+    """Notes the copyright file of a package while all of its members are read; see `copyright_in`.
+
+    A hard link has no content of its own: nothing is noted then, and `read_copyright` follows it.
+    """
+
+    def __init__(self, package: str, notes: Notes) -> None:
+        self._wanted = (f"{DOC}/{package}", f"{DOC}/{package}/copyright")
+        self._notes = notes
+
+    def take(self, path: str, stream: IO[bytes]) -> str:
+        """Return the sha256 of a member's content."""
+        if path != self._wanted[1]:
+            return hashed(path, stream)
+        content = stream.read()
+        self._notes["copyright"] = content.decode("latin-1")
+        return sha256_bytes(content)
+
+    def see(self, member: Member) -> None:
+        """Look where a link leads."""
+        if member.type == "link" and member.path in self._wanted:
+            self._notes["package"] = _package_of(member.path, member.link)
+
+
+def copyright_in(notes: Notes) -> tuple[bytes | None, str]:
+    """Return what `read_copyright` does, from what was noted."""
+    content = notes.get("copyright")
+    return (None, notes["package"]) if content is None else (content.encode("latin-1"), "")
 
 
 def read_copyright(path: Path, package: str) -> tuple[bytes | None, str]:
@@ -31,15 +59,15 @@ def read_copyright(path: Path, package: str) -> tuple[bytes | None, str]:
         for info in archive:
             name = clean(info.name)
             if name in wanted and info.issym():
-                return None, _package_of(name, info)
+                return None, _package_of(name, info.linkname)
             if name == wanted[1] and (stream := archive.extractfile(info)):
                 return stream.read(), ""
     return None, ""
 
 
-def _package_of(name: str, info: tarfile.TarInfo) -> str:
+def _package_of(name: str, link: str) -> str:
     """Return the package in whose folder a link ends."""
-    target = posixpath.normpath(posixpath.join("/", posixpath.dirname(name), info.linkname))
+    target = posixpath.normpath(posixpath.join("/", posixpath.dirname(name), link))
     return target.removeprefix(f"/{DOC}/").partition("/")[0]
 
 

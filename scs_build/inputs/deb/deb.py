@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import clean, tar_members
-from scs_build.inputs.artefact import LINE, Artefact, Forms, Member
+from scs_build.inputs.artefact import LINE, Artefact, Forms, Member, Notes
 from scs_build.inputs.deb.mirrors import archive_of, mirrors
 from scs_build.inputs.deb.package import RELATIONS
 from scs_build.inputs.description import Description, Identity, Origin
@@ -44,10 +44,15 @@ class DebInput:
         for base in (*mirrors(site, archive_of(path)), *site.debian_snapshot):
             yield f"{base}/{path}"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
-        """Yield every path of the package's data archive."""
+    def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:
+        """Yield every path of the package's data archive; the copyright file on the way is noted."""
+        from scs_build.inputs.deb.copyright import Noted
+
+        noted = Noted(artefact.name, {} if notes is None else notes)
         with opened(path, "data") as archive:
-            yield from tar_members(archive)
+            for member in tar_members(archive, noted.take):
+                noted.see(member)
+                yield member
 
     def placed(
         self,
@@ -67,14 +72,20 @@ class DebInput:
         purl = url(name=artefact.name, version=artefact.version, arch=data["architecture"])
         return Identity(purl, "source", name, origin)
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:
+    def describe(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Description:
         """Return what the control paragraph and the copyright file say."""
         from debian.deb822 import Deb822
 
-        from scs_build.inputs.deb.copyright import licence_text, read_copyright, referred, statements
+        from scs_build.inputs.deb.copyright import (
+            copyright_in,
+            licence_text,
+            read_copyright,
+            referred,
+            statements,
+        )  # fmt: skip
 
         fields = Deb822(control(path))
-        content, other = read_copyright(path, artefact.name)
+        content, other = copyright_in(notes) if notes else read_copyright(path, artefact.name)
         summary = fields.get("Description", "").partition("\n")[0]
         homepage = fields.get("Homepage", "")
         if content is None:

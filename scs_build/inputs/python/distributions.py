@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from scs_build.errors import IntegrityError, Location
 from scs_build.inputs.archive import tar_members, zip_members
-from scs_build.inputs.artefact import LINE, Artefact, Forms, Member
+from scs_build.inputs.artefact import LINE, Artefact, Forms, Member, Notes
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.purl import package_url
 from scs_build.inputs.python.installed import installed
@@ -46,7 +46,7 @@ class WheelInput(_Distribution):
 
     kind = "wheel"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
+    def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:  # noqa: ARG002
         """Yield the files of the archive as they are in it, `*.data/` included."""
         return zip_members(path)
 
@@ -56,7 +56,7 @@ class WheelInput(_Distribution):
         """Yield the members where and how the virtual environment of an image has them."""
         return (installed(member, artefact.name, python) for member in members)
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
+    def describe(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Description:  # noqa: ARG002
         """Return what the wheel's metadata says."""
         from scs_build.inputs.python.describe import describe_wheel
 
@@ -68,7 +68,7 @@ class SdistInput(_Distribution):
 
     kind = "sdist"
 
-    def index(self, artefact: Artefact, path: Path) -> Iterator[Member]:  # noqa: ARG002
+    def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:  # noqa: ARG002
         """Yield the paths of the source archive."""
         import tarfile
         import zipfile
@@ -91,6 +91,6 @@ class SdistInput(_Distribution):
         """Return nothing: what is compiled from it is a wheel."""
         return ()
 
-    def describe(self, artefact: Artefact, path: Path) -> Description:  # noqa: ARG002
+    def describe(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Description:  # noqa: ARG002
         """Return nothing: the wheel that is compiled from it speaks."""
         return Description()

@@ -14,7 +14,8 @@ from scs_build.cli.check import complete_check, end, index, result_text
 from scs_build.errors import FindingError, ProgramError, UnknownNameError
 from scs_build.evidence.check import Finding
 from scs_build.evidence.checks import CHECKS
-from scs_build.evidence.runner import CheckRun, Verdict
+from scs_build.evidence.runner import CheckRun
+from scs_build.evidence.task import Verdict
 from scs_build.manifest.manifest import read_manifest, write_manifest
 from tests.unit.cli.conftest import Said
 from tests.unit.evidence.conftest import ROOT

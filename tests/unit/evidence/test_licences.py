@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scs_build.canonical import sha256_bytes
+from scs_build.errors import PolicyError
 from scs_build.evidence.check import Finding
 from scs_build.evidence.licence_policy import load_policy
 from scs_build.evidence.licences import Licences, common_text, entries_unused, entries_used
@@ -53,6 +54,50 @@ def test_a_licence_that_nobody_knows_is_found(made: Made) -> None:
     assert (first.rule, first.path, first.accepted) == ("unknown", f"/{DOC}", "")
     assert "alpha 1.0 (locked by base) says `Homemade`" in first.text and digest in first.text
     assert "beta 1.1" in second.text
+
+
+def pasted(made: Made, finding: Finding) -> str:
+    """Return the entry that a finding proposes, below `stated`."""
+    return "stated:" + finding.text.partition("under `stated`:")[2] + "\n"
+
+
+def test_an_unknown_licence_comes_with_the_entry_for_the_policy(made: Made) -> None:
+    digest = say(made, "Homemade: of us")
+    (first, _) = found(made)
+    before = made.policy
+    entry = pasted(made, first)
+    assert entry == (
+        f"stated:\n  - source: alpha-src\n    text: {digest}\n    names:\n"
+        "      'Homemade: of us':\n    reason:\n"
+    )
+    made.policy = before + entry
+    with pytest.raises(PolicyError):  # pasted, and nothing read
+        found(made)
+    filled = entry.replace("of us':", "of us': MIT").replace("reason:", "reason: I have read it")
+    made.policy = before + filled
+    assert found(made) == ()
+
+
+def test_what_is_known_of_the_same_text_is_proposed(made: Made) -> None:
+    digest = say(made, "Homemade")
+    known = f"stated:\n  - {{source: other, text: {digest}, licence: MIT, reason: I have read it}}\n"
+    made.policy += known
+    (first, _) = found(made)
+    assert "policy/licences.yaml:7:5 is about the same text" in first.text
+    entry = pasted(made, first)
+    assert entry == f"stated:\n  - source: alpha-src\n    text: {digest}\n    licence: MIT\n    reason:\n"
+    made.policy += entry.removeprefix("stated:\n").replace("reason:", "reason: the same text")
+    assert found(made) == ()
+
+
+def test_a_distribution_without_a_text_is_proposed_by_its_version(made: Made) -> None:
+    made.app["app-1.0.dist-info/METADATA"] = metadata("app", "1.0", "License: BSD")
+    del made.app["app-1.0.dist-info/licenses/LICENSE"]
+    (finding,) = [each for each in found(made) if each.rule == "unknown"]
+    entry = pasted(made, finding)
+    assert entry == "stated:\n  - distribution: app\n    versions: ==1.0\n    licence:\n    reason:\n"
+    made.policy += entry.replace("licence:", "licence: MIT").replace("reason:", "reason: I asked them")
+    assert [each.rule for each in found(made)] == ["no-text"]
 
 
 def test_a_copyright_file_that_no_program_can_read_is_found(made: Made) -> None:

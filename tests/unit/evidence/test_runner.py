@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
+from uuid import uuid4
 
 import pytest
 
 from scs_build.canonical import sha256_file
 from scs_build.errors import ProgramError, UnknownNameError
 from scs_build.evidence.check import Finding, Outcome
+from scs_build.evidence.content import Item
 from scs_build.evidence.publish import publish, statement_path
 from scs_build.evidence.runner import CheckRun, run_checks
 from scs_build.evidence.subject import Subject
@@ -26,28 +30,41 @@ NAMES = ("one", "two")
 
 @dataclass
 class Counting:
-    """Counts the files of an image, and does what the test wants beside."""
+    """Counts the files of an image, and does what the test wants beside, in whichever process."""
 
     name: str = "counting"
     predicate_type: str = "https://example.org/counting/v1"
     given: dict[str, str] = field(default_factory=lambda: {"version": "1"})
     findings: tuple[Finding, ...] = ()
     broken: str = ""
-    ran: list[str] = field(default_factory=list)
+    folder: ClassVar[Path]
+    own: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / self.own
+
+    @property
+    def ran(self) -> list[str]:
+        """The images that were looked at; a worker's memory is its own, so they are in a file."""
+        return self.log.read_text().split() if self.log.exists() else []
 
     def inputs(self, subject: Subject) -> Mapping[str, str]:
         return self.given
 
     def run(self, subject: Subject) -> Outcome:
-        self.ran.append(subject.name)
+        with self.log.open("a") as stream:
+            stream.write(f"{subject.name}\n")
         if subject.name == self.broken:
             raise ProgramError("the program is missing")
         return Outcome({"paths": len(subject.items)}, self.findings)
 
 
 @pytest.fixture
-def images(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def images(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Two built images on one common layer."""
+    Counting.folder = tmp_path / "ran"
+    Counting.folder.mkdir()
     common = [file("etc/common")]
     made = {name: lab.image(common, [file(f"etc/{name}")], name=name) for name in NAMES}
 
@@ -126,18 +143,45 @@ def test_an_image_that_is_not_built_is_an_error_of_its_own(images: Lab) -> None:
     assert [v.image for v in found.verdicts] == ["two"]
 
 
-def test_a_common_layer_is_read_once_and_remembered(images: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_common_layer_is_read_once_and_remembered(
+    images: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
     from scs_build.evidence import content
 
-    original = content._read
-    monkeypatch.setattr(
-        content, "_read", lambda blob, digest: (read.append(digest), original(blob, digest))[1]
-    )
-    run(images, Counting(), jobs=4)
-    assert len(read) == len(set(read)) == 3
-    run(images, Counting("again"), jobs=4)
-    assert len(read) == 3
+    original, log = content._read, tmp_path / "read"
+
+    def read(blob: Path, digest: str) -> Iterator[Item]:
+        with log.open("a") as stream:
+            stream.write(f"{digest}\n")
+        return original(blob, digest)
+
+    monkeypatch.setattr(content, "_read", read)
+    run(images, Counting(), jobs=jobs)
+    digests = log.read_text().split()
+    assert len(digests) == len(set(digests)) == 3
+    run(images, Counting("again"), jobs=jobs)
+    assert log.read_text().split() == digests
+
+
+@pytest.mark.parametrize(("jobs", "here"), [(1, True), (2, False)])
+def test_what_looks_does_so_in_processes_if_there_may_be_several(images: Lab, jobs: int, here: bool) -> None:
+    class Telling(Counting):
+        def run(self, subject: Subject) -> Outcome:
+            return Outcome({"process": os.getpid()})
+
+    found = run(images, Telling(), jobs=jobs)
+    processes = {
+        json.loads(images.store.read_bytes(v.statement))["predicate"]["process"] for v in found.verdicts
+    }
+    assert (processes == {os.getpid()}) is here
+
+
+def test_jobs_change_no_byte_of_a_statement(images: Lab, tmp_path: Path) -> None:
+    many = run(images, Counting(findings=(Finding("a", "etc/x", "is there"),)), jobs=4)
+    one = run(images, Counting(findings=(Finding("a", "etc/x", "is there"),)), jobs=1)
+    assert many.statements == one.statements
+    assert [v.findings for v in many.verdicts] == [v.findings for v in one.verdicts]
 
 
 def test_checks_that_read_no_layers_leave_them_unread(images: Lab) -> None:
@@ -191,6 +235,8 @@ def test_an_interrupt_cancels_what_runs(images: Lab) -> None:
     began, cancelled = threading.Event(), threading.Event()
 
     class Waiting(Counting):
+        reads_layers = False
+
         def run(self, subject: Subject) -> Outcome:
             if subject.name == "one":
                 began.wait(10)

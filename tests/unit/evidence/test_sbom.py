@@ -10,6 +10,7 @@ import pytest
 
 from scs_build.evidence.bill import Bill, compose
 from scs_build.evidence.cyclonedx import source_fields, to_cyclonedx
+from scs_build.evidence.licences import Licences
 from scs_build.evidence.sbom import BillOfMaterials
 from scs_build.evidence.spdx import to_spdx
 from scs_build.inputs.description import Origin
@@ -151,9 +152,10 @@ def test_a_need_that_nothing_fulfils_is_found(made: Made) -> None:
     assert found(made) == [("unmet", "wheel:app needs dep>=3, which the image does not hold")]
 
 
-def test_a_component_without_a_licence_is_found(made: Made) -> None:
+def test_a_component_without_a_licence_is_told_by_the_check_of_licences_alone(made: Made) -> None:
     made.app["app-1.0.dist-info/METADATA"] = metadata("app", "1.0", "Requires-Dist: dep")
-    assert found(made) == [("incomplete", "app 1.0 (locked by app) has no licence in the bill")]
+    assert found(made) == []
+    assert [finding.rule for finding in Licences().run(made.subject()).findings] == ["unknown"]
 
 
 def test_the_inputs_change_with_any_field_of_a_lock_line(made: Made) -> None:

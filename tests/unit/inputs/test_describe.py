@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError
-from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.artefact import Artefact, Member, Notes
 from scs_build.inputs.deb.copyright import referred, statements
 from scs_build.inputs.deb.edges import deb_edges
 from scs_build.inputs.description import Description, Statement, Text
@@ -61,6 +62,30 @@ def test_a_deb_states_what_its_copyright_file_states(tmp_path: Path) -> None:
 def test_a_deb_may_point_to_the_text_of_another_one(tmp_path: Path, data: dict[str, bytes | str]) -> None:
     found = describe(tmp_path, "deb", "a", deb("a", "1", data))
     assert (found.texts_of, found.texts) == ("b", ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"usr/a": b"x", "usr/share/doc/a/copyright": COPYRIGHT.format(licence="GPL-2+").encode()},
+        {"usr/share/doc/a/copyright": b"By hand. \xff\xfe\r\n\x85"},
+        {"usr/share/doc/a": "b"},
+        {"usr/share/doc/a/copyright": "../b/copyright"},
+        {"usr/share/doc/b/copyright": b"of another package"},
+    ],
+)
+def test_what_is_noted_while_a_deb_is_indexed_is_what_reading_it_shows(
+    tmp_path: Path, data: dict[str, bytes | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, artefact = tmp_path / "artefact", package("a")
+    path.write_bytes(deb("a", "1", data))
+    read = INPUTS["deb"].describe(artefact, path)
+    notes: Notes = {}
+    assert list(INPUTS["deb"].index(artefact, path, notes)) == list(INPUTS["deb"].index(artefact, path))
+    assert bool(notes) is any("doc/a" in name for name in data)
+    if notes:  # nothing is read again
+        monkeypatch.setattr("scs_build.inputs.deb.copyright.opened", None)
+    assert INPUTS["deb"].describe(artefact, path, json.loads(json.dumps(notes))) == read
 
 
 def test_a_deb_without_a_copyright_file_says_nothing(tmp_path: Path) -> None:

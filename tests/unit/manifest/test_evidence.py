@@ -13,8 +13,8 @@ from scs_build.canonical import sha256_bytes
 from scs_build.errors import ManifestError
 from scs_build.evidence.check import Finding
 from scs_build.evidence.publish import statement_path
-from scs_build.evidence.runner import Verdict
 from scs_build.evidence.statement import Statement
+from scs_build.evidence.task import Verdict
 from scs_build.manifest.evidence import verify_evidence, with_evidence_of, with_verdicts
 from scs_build.manifest.manifest import Manifest, content_digest, read_manifest, write_manifest
 from tests.unit.manifest.test_manifest import CONTENT, Content
