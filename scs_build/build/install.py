@@ -21,7 +21,7 @@ POLICY = b"#!/bin/sh\nexit 101\n"
 TIDY = """
 rm -rf /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/* /var/lib/dpkg/*-old \\
     /var/lib/apt/lists /var/lib/apt/extended_states /var/log/* \\
-    /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+    /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/adduser.conf*
 """
 
 SCAFFOLD = """
@@ -36,10 +36,12 @@ INSTALL = f"""
 for database in passwd group shadow; do
     test ! -e /step/$database || cat /step/$database >> /etc/$database
 done
+# Maintainer scripts adopt the users of recipes, whose numbers adduser takes for those of people.
+echo LAST_SYSTEM_UID=65533 > /etc/adduser.conf
 set -- /step/*.deb
 if test -e "$1"; then
     apt-get -qq -y --no-install-recommends \\
-        -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o APT::Sandbox::User=root \\
+        -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o DPkg::Options::=--force-confold -o APT::Sandbox::User=root \\
         -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null install "$@"
 fi
 {TIDY}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 from scs_build.inputs.archive import clean
 from scs_build.inputs.artefact import Artefact, Member
+from scs_build.inputs.python.source_archive import source_files
 from scs_build.recipes.patches.diff import apply
 from scs_build.recipes.patches.patch import Patch
 
@@ -50,11 +50,10 @@ def patched_sdist(archive: Path, patches: tuple[Patch, ...]) -> dict[str, Source
 
 
 def _sources(archive: Path, paths: set[str]) -> Iterator[tuple[str, Source]]:
-    with tarfile.open(archive, "r:*") as tar:
-        for info in tar:
-            path = clean(info.name).partition("/")[2]
-            if info.isfile() and path in paths and (stream := tar.extractfile(info)):
-                yield path, Source(stream.read(), 0o755 if info.mode & 0o100 else 0o644)
+    for file in source_files(archive):
+        path = clean(file.name).partition("/")[2]
+        if path in paths:
+            yield path, Source(file.content.read(), 0o755 if file.executable else 0o644)
 
 
 def patched_tree(

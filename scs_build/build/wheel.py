@@ -26,7 +26,14 @@ if test -e /step/wheels; then
 fi
 # A fixed place: compilers write the path of the source into what they make.
 mkdir -p /tmp/source /var/tmp/wheel
-tar --extract --file "/step/$SDIST" --directory /tmp/source --strip-components 1 --no-same-owner
+case $SDIST in
+*.zip)
+    python$PYTHON -m zipfile --extract "/step/$SDIST" /tmp/zipped
+    # That gives every file the time of now, and wheels hold the times of their files.
+    find /tmp/zipped -exec touch --date "@$SOURCE_DATE_EPOCH" {} +
+    mv /tmp/zipped/*/* /tmp/source ;;
+*) tar --extract --file "/step/$SDIST" --directory /tmp/source --strip-components 1 --no-same-owner ;;
+esac
 if test -e /step/patched; then
     cp --recursive --preserve=mode,timestamps /step/patched/. /tmp/source
 fi

@@ -18,7 +18,7 @@ Kind = Literal[
 FORMATS: Mapping[Kind, int] = {
     "tools": 1,
     "scaffold": 2,
-    "install": 3,
+    "install": 4,
     "wheel": 2,
     "bytecode": 1,
     "venv": 1,

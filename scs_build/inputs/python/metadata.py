@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from scs_build.errors import IntegrityError, Location, ResolutionError
 from scs_build.inputs.python.requirements import canonical
+from scs_build.inputs.python.source_archive import source_files
 
 if TYPE_CHECKING:
     from scs_build.inputs.artefact import Artefact
@@ -99,18 +100,11 @@ def _wheel_texts(path: Path) -> dict[str, str]:
 
 
 def _sdist_texts(path: Path, project: str) -> dict[str, str]:
-    import tarfile
-
-    texts: dict[str, str] = {}
+    told = (file for file in source_files(path) if _is_metadata(file.name, project))
     try:
-        with tarfile.open(path, "r:*") as archive:
-            for info in archive:
-                stream = archive.extractfile(info) if _is_metadata(info.name, project) else None
-                if stream:
-                    texts[info.name.rpartition("/")[2]] = _text(stream)
-    except (tarfile.TarError, EOFError, ValueError) as error:
+        return {file.name.rpartition("/")[2]: _text(file.content) for file in told}
+    except ValueError as error:
         raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
-    return texts
 
 
 def _is_metadata(name: str, project: str) -> bool:

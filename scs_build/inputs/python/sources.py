@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from scs_build.errors import ResolutionError
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.python.metadata import Metadata
+from scs_build.inputs.python.source_archive import SUFFIXES
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -61,8 +62,9 @@ def _versions(
             fits = SpecifierSet(file.requires_python).contains(f"{python}.0", prereleases=True)
         except (InvalidSdistFilename, InvalidSpecifier):
             continue  # a wheel, or something of the time before there were rules
-        # The step that compiles unpacks tar archives.
-        if project == name and fits and file.name.endswith(".tar.gz") and (pinned or not file.yanked):
+        usable = fits and file.name.endswith(SUFFIXES) and (pinned or not file.yanked)
+        # Where a project offers both, the tar: it says which files may be executed.
+        if project == name and usable and (version not in found or file.name.endswith(SUFFIXES[0])):
             found[version] = file
     return found
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import shutil
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -136,19 +137,25 @@ DEFINE = '--- a/tiny.c\n+++ b/tiny.c\n@@ -1 +1,2 @@\n #include <Python.h>\n+#def
 ONCE = "--- a/tiny.py\n+++ b/tiny.py\n@@ -1 +1,2 @@\n from _tiny import word\n+TWICE = word() * 2\n"
 
 
-def sdist(store: Store, folder: Path) -> Artefact:
-    path = folder / "tiny-1.0.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
-        for name, text in SOURCES.items():
-            info = tarfile.TarInfo(f"tiny-1.0/{name}")
-            info.size, info.mtime = len(text), 1577836800
-            archive.addfile(info, io.BytesIO(text.encode()))
+def sdist(store: Store, folder: Path, kind: str) -> Artefact:
+    path = folder / f"tiny-1.0.{kind}"
+    if kind == "zip":  # as old projects have it: with a folder of its own, and no modes
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name, text in {"": "", **SOURCES}.items():
+                zipped.writestr(zipfile.ZipInfo(f"tiny-1.0/{name}"), text)
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, text in SOURCES.items():
+                info = tarfile.TarInfo(f"tiny-1.0/{name}")
+                info.size, info.mtime = len(text), 1577836800
+                archive.addfile(info, io.BytesIO(text.encode()))
     digest, size = store.add_file(path), store.blob(store.add_file(path)).stat().st_size
     return Artefact("sdist", "tiny", "1.0", digest, size, "image", {"file": path.name, "requires": []})
 
 
+@pytest.mark.parametrize("kind", ["tar.gz", "zip"])
 def test_an_sdist_is_patched_before_it_is_compiled(
-    checkout: Path, store: Store, built: BuildResult, tmp_path: Path
+    checkout: Path, store: Store, built: BuildResult, tmp_path: Path, kind: str
 ) -> None:
     folder = checkout / "images/iaas/tiny"
     folder.mkdir(parents=True)
@@ -156,7 +163,7 @@ def test_an_sdist_is_patched_before_it_is_compiled(
     for number, diff in enumerate((DEFINE, ONCE), 1):
         write(folder, f"patches/{SERIES}/tiny/{number:04}-change.patch", diff)
     tools = [a for a in graph_of().lock("keystone").of_kind("wheel", "build") if a.name == "setuptools"]
-    lines = (sdist(store, tmp_path), *tools)
+    lines = (sdist(store, tmp_path, kind), *tools)
     write_lock(lock_path(folder, SERIES), Lock("tiny", SERIES, PLATFORM, lines))
     result = build_images(store, ("tiny",), checkout)
     assert not result.failures, result.failures

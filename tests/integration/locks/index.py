@@ -55,6 +55,13 @@ class Index(ThreadingHTTPServer):
         """Add an sdist; without `files` it holds a PKG-INFO that says it all."""
         self.files[f"{name}-{version}.tar.gz"] = sdist(name, version, files)
 
+    def zipped_sdist(self, name: str, version: str) -> None:
+        """Add an sdist in the archive of old projects, with a PKG-INFO that says it all."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr(f"{name}-{version}/PKG-INFO", metadata(name, version))
+        self.files[f"{name}-{version}.zip"] = stream.getvalue()
+
     def hostile(self, name: str, version: str, mark: Path) -> None:
         """Add an sdist that touches `mark` when anybody asks its code for metadata; it states none."""
         backend = BACKEND.format(name=name, version=version, mark=str(mark))

@@ -152,3 +152,11 @@ def test_an_sdist_that_says_it_is_another_is_refused(index: Index, make_locker: 
     index.sdist("source", "1.0", {"PKG-INFO": metadata("other", "1.0")})
     with pytest.raises(ResolutionError, match="says that it is other"):
         make_locker(index.url).lock(request("source", compile=("source",)))
+
+
+def test_an_sdist_may_be_a_zip_and_a_tar_goes_before_it(index: Index, make_locker: MakeLocker) -> None:
+    index.zipped_sdist("old", "1.0")
+    index.zipped_sdist("both", "1.0")
+    index.sdist("both", "1.0")
+    lines = make_locker(index.url).lock(request("old", "both", compile=("old", "both")))
+    assert {line.data["file"] for line in lines} == {"old-1.0.zip", "both-1.0.tar.gz"}

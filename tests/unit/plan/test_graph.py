@@ -9,7 +9,7 @@ import pytest
 from scs_build.errors import LockError, RecipeError
 from scs_build.plan.graph import fact
 from scs_build.recipes.models import User, said
-from tests.unit.plan.conftest import LOCKS, SERIES, World, artefact
+from tests.unit.plan.conftest import LOCKS, RECIPES, SERIES, World, artefact
 
 # The application without what must be compiled.
 PURE = [line for line in LOCKS["iaas/app"] if line[0] == "wheel"]
@@ -43,7 +43,7 @@ def test_a_package_of_the_base_asks_anew_for_what_is_compiled_on_it(world: World
     newer = [("deb", "openssl", "3.5.2"), ("deb", "python3.13", "3.13.5")]
     before = world.graph().content("app")[0]
     changed = world.changed_by(lambda: world.lock("bases/base", newer))
-    assert {"toolchain:app", "wheel:fast:app", "venv:app"} <= changed
+    assert {"install:compiler", "wheel:fast:app", "venv:app"} <= changed
     same = {"wheel:fast:app": "the same bytes"}
     assert world.graph().content("app")[0].resolved_key(same) == before.resolved_key(same)
 
@@ -80,7 +80,18 @@ def test_a_wheel_changes_the_venv_and_its_image(world: World) -> None:
 def test_a_compiler_changes_the_wheels_that_it_compiles(world: World) -> None:
     newer = [("deb", "gcc", "15", "build")]
     changed = world.changed_by(lambda: world.lock("bases/compiler", newer))
-    assert changed == {"install:compiler", "toolchain:app", "wheel:fast:app", "venv:app", "image:app"}
+    assert changed == {"install:compiler", "wheel:fast:app", "venv:app", "image:app"}
+
+
+def test_images_without_build_packages_of_their_own_share_what_is_compiled(world: World) -> None:
+    world.write("iaas/other/recipe.yaml", f"format: 1\n{RECIPES['iaas/app']}")
+    world.write("iaas/other/files/app.ini", "one\n")
+    world.lock("iaas/other", [*LOCKS["iaas/app"], ("deb", "library", "1.0")])
+    keys = world.keys()
+    assert keys["wheel:fast:app"] == keys["wheel:fast:other"]
+    world.lock("iaas/other", [*LOCKS["iaas/app"], ("deb", "headers", "1.0", "build")])
+    keys = world.keys()
+    assert keys["wheel:fast:app"] != keys["wheel:fast:other"] and "toolchain:other" in keys
 
 
 def test_a_user_of_the_base_changes_what_is_installed_but_no_venv(world: World) -> None:
