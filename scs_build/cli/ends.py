@@ -8,6 +8,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,16 +16,20 @@ import click
 from scs_build import __version__
 from scs_build.cli.output import print_json
 from scs_build.errors import (
+    EXIT_HUNG_UP,
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
     DiskFullError,
     InfrastructureError,
     ScsBuildError,
 )
+from scs_build.interrupts import status_of
 
 # Failures of the machine that can strike anywhere: they are no malfunction of the program.
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OF_THE_MACHINE = DISK_FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENOMEM}
+INTERRUPTED = {EXIT_HUNG_UP: "hung up", EXIT_INTERRUPTED: "interrupted", EXIT_TERMINATED: "terminated"}
 
 
 def end_of(error: BaseException, args: Sequence[str], *, as_json: bool) -> int:
@@ -32,7 +37,7 @@ def end_of(error: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     if isinstance(error, ScsBuildError):
         return expected(error, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
-        return interrupted()
+        return interrupted(error)
     if isinstance(error, BrokenPipeError):
         return broken_pipe()
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
@@ -97,10 +102,16 @@ def machine_error(error: OSError) -> ScsBuildError:
     return InfrastructureError(reason, solution="`scs-build doctor` says what this machine lacks")
 
 
-def interrupted() -> int:
-    """Say that nothing is lost."""
-    click.echo("\ninterrupted: what is finished is kept, the next run continues from there", err=True)
-    return EXIT_INTERRUPTED
+def interrupted(error: KeyboardInterrupt) -> int:
+    """End what still runs, say that nothing is lost, and return 128 + the signal that came."""
+    from scs_build.run import end_programs
+
+    end_programs()
+    status = status_of(error)
+    word = INTERRUPTED.get(status, "interrupted")
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"\n{word}; run again to continue: what is finished is kept", err=True)
+    return status
 
 
 def broken_pipe() -> int:

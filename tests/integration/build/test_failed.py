@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,9 +88,6 @@ def test_a_collection_takes_the_state(own: Store, broken: Path) -> None:
 
 
 def test_a_shell_reads_commands(own: Store, broken: Path) -> None:
-    import subprocess
-    import sys
-
     fail(own, broken)
     done = subprocess.run(
         [sys.executable, "-m", "scs_build", "shell", "memcached", "--root", str(broken)],
@@ -95,3 +95,22 @@ def test_a_shell_reads_commands(own: Store, broken: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (3, "0\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_a_shell_and_names_its_status(own: Store, broken: Path, end: int, status: int) -> None:
+    fail(own, broken)
+    argv = parts.argv(own, "shell", "memcached", "--", "/bin/sh", "-c", "echo ready; sleep 60", root=broken)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        process.send_signal(end)
+        assert process.wait(timeout=30) == status
+
+
+def test_a_shell_says_what_program_is_not_there(own: Store, broken: Path) -> None:
+    fail(own, broken)
+    done = command(own, "shell", "memcached", "--root", str(broken), "--", "none")
+    assert done.returncode == 127
+    assert "none: not found" in done.stderr

@@ -100,3 +100,4 @@ def wait_for(terminal: FileIO, text: bytes) -> None:
 def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:
     done = subprocess.run(command(store, "python", "--", "/none"), capture_output=True, check=False)
     assert done.returncode == 127
+    assert b"error: python has no program /none\n" in done.stderr
