@@ -84,9 +84,9 @@ def manifest_of(output: Path, series: str) -> Path:
     return output / f"{series}.json"
 
 
-def evidence_of(output: Path, series: str) -> Path:
-    """Return where the statements about the images of a series are put."""
-    return output / "evidence" / series
+def evidence_of(output: Path) -> Path:
+    """Return where the statements about images are put."""
+    return output / "evidence"
 
 
 def options_of(session: Session) -> Options:

@@ -30,7 +30,7 @@ def command(session: Session, manifest: Path | None, output: Path) -> None:
     path = manifest or manifest_of(output, session.series)
     found = read_manifest(path)
     problems = verify_manifest(found, layout_of(output), session.jobs)
-    problems += verify_evidence(found, evidence_of(output, found.content.series))
+    problems += verify_evidence(found, evidence_of(output))
     answer = {"ok": not problems, "problems": problems, "manifest": str(path), "digest": found.digest}
     text = f"{len(found.content.images)} images are as {path} says ({found.digest})"
     if found.evidence:
