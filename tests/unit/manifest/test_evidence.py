@@ -97,7 +97,7 @@ def test_a_line_of_the_index_is_read_strictly(
     value = indexed.model_dump(mode="json")
     value["evidence"][0] |= change
     (tmp_path / "m.json").write_text(json.dumps(value))
-    with pytest.raises(ManifestError, match=rf"evidence\.0\.{next(iter(change))}"):
+    with pytest.raises(ManifestError, match=rf"evidence\[0\].*{next(iter(change))}"):
         read_manifest(tmp_path / "m.json")
 
 

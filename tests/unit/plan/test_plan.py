@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.errors import InputError
+from scs_build.errors import InputError, LockError
 from scs_build.plan.affected import checkout, compare, keys_of
 from scs_build.plan.history import NOTHING, remember, remember_built
 from scs_build.plan.plan import GONE, Plan, make_plan
@@ -201,3 +202,15 @@ def test_a_link_that_leads_out_of_a_revision_is_an_error_or_stays_a_link(
         assert "cannot be unpacked" in error.reason
     else:
         assert (tmp_path / "images/iaas/away").is_symlink()
+
+
+def test_a_pipe_or_a_device_among_the_recipes_keeps_no_plan_waiting(world: World, tmp_path: Path) -> None:
+    lock = world.root / f"images/iaas/app/lock/{SERIES}.json"
+    lock.unlink()
+    lock.symlink_to("/dev/zero")
+    os.mkfifo(world.root / "images/iaas/app/files/pipe")
+    place = ["--root", str(world.root), "--store", str(tmp_path / "none")]
+    argv = [sys.executable, "-m", "scs_build", "plan", *place]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.returncode == LockError.exit_code
+    assert f"{lock}: is no regular file" in done.stderr
