@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from scs_build import __version__
+from scs_build.cli.hints import call_args, repeated
 from scs_build.cli.output import print_json
 from scs_build.errors import (
     EXIT_HUNG_UP,
@@ -35,13 +36,13 @@ INTERRUPTED = {EXIT_HUNG_UP: "hung up", EXIT_INTERRUPTED: "interrupted", EXIT_TE
 def end_of(error: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     """Tell how the call with `args` ended and return its exit code; `SystemExit` and the like pass."""
     if isinstance(error, ScsBuildError):
-        return expected(error, as_json=as_json)
+        return expected(error, args, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
         return interrupted(error)
     if isinstance(error, BrokenPipeError):
         return broken_pipe()
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
-        status = expected(machine_error(error), as_json=as_json)
+        status = expected(machine_error(error), args, as_json=as_json)
         if error.filename is None:  # a stream: what it still holds would fail again
             discard_output()
         return status
@@ -63,8 +64,12 @@ def wants_colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def expected(error: ScsBuildError, *, as_json: bool) -> int:
-    """Render an error of the family: reason, place, hint; with `as_json` the object on standard output."""
+def expected(error: ScsBuildError, args: Sequence[str], *, as_json: bool) -> int:
+    """Render an error of the family: reason, place, hint; with `as_json` the object on standard output.
+
+    `args` are those of the call: what the hint tells to run repeats its options.
+    """
+    error.solution = repeated(error.solution, args)
     place = f"{error.where}: " if error.where else ""
     talk(f"error: {place}{error.reason}", colour="red")
     if error.solution:
@@ -87,7 +92,7 @@ def report_all(failures: Mapping[str, ScsBuildError]) -> int:
     for name, error in failures.items():
         click.echo(err=True)
         talk(f"{name}:")
-        expected(error, as_json=False)
+        expected(error, call_args(), as_json=False)
     return min(error.exit_code for error in failures.values())
 
 
@@ -97,7 +102,8 @@ def machine_error(error: OSError) -> ScsBuildError:
     reason = f"{place}{error.strerror or error}"
     if error.errno in DISK_FULL:
         return DiskFullError(
-            reason, solution="make room, for example with `scs-build store gc`, and run the command again"
+            reason,
+            solution="make room, for example with `scs-build store gc --max-size 5G`, and run this again",
         )
     return InfrastructureError(reason, solution="`scs-build doctor` says what this machine lacks")
 

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Who presses Ctrl-C twice does not want to wait for a clean end.
         with interrupts(again=(signal.SIGINT,)):
-            with app.make_context(PROGRAM, args or ["--help"]) as context:
+            with app.make_context(PROGRAM, args or ["--help"], obj=tuple(args)) as context:
                 app.invoke(context)
             sys.stdout.flush()
     except click.exceptions.Exit as end:

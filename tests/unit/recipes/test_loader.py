@@ -309,7 +309,11 @@ def test_inputs_have_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "words", "solution"),
     [
-        (HEAD.replace("1", '"1"'), "format: must be a whole number, not the text `1`", "write it without quotes: 1"),
+        (
+            HEAD.replace("1", '"1"'),
+            "format: must be a whole number, not the text `1`",
+            "write it without quotes: 1",
+        ),
         (HEAD.replace("1", "x"), "format: must be a whole number, not the text `x`", None),
         (HEAD + "users: {scs: {uid: 0}}", "users.scs.uid: `0` must be at least 1", None),
         (HEAD + "smoke: {command: []}", "smoke.command: must have at least 1 entry", None),
