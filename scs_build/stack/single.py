@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from scs_build.build.runnable import RunnableImage
-from scs_build.engines.sandbox import Sandbox, sandbox_argv
+from scs_build.engines.sandbox import Sandbox, divided, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError
 from scs_build.interrupts import interrupts, status_of
@@ -46,6 +46,7 @@ def sandbox_of(image: RunnableImage, wish: Wish, writable: Sequence[str]) -> San
         gid=gid,
         network=wish.network,
         environment=None,
+        loader=divided({**image.environment, **wish.environment})[1],
         hostname=image.name,
         workdir=image.workdir,
     )

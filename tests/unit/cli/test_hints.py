@@ -23,7 +23,7 @@ Call = Callable[..., Said]
         ("run: scs-build build", "push -o out -osecond", " --output out --output second"),
         ("run: scs-build lock a --series 1", "plan --series 2", ""),
         ("run: scs-build store gc --all", "plan --series 2 --store s", " --store s"),
-        ("`scs-build doctor`, `scs-build plan`", "plan --series 2", "`scs-build doctor`, `scs-build plan --series 2`"),
+        ("`scs-build x` `scs-build why`", "why --series 2", "`scs-build x` `scs-build why --series 2`"),
         ("run: scs-build run a -- b", "run a --root r -- --store s", "run: scs-build run a --root r -- b"),
         ("run scs-build as root", "plan --recipes x", ""),
         ("make it again", "plan --recipes x", ""),
