@@ -31,7 +31,7 @@ def read_regular(path: str | Path) -> bytes:
 
     Links are followed. Other failures are those of `open`: a folder is `IsADirectoryError`.
     """
-    with open(path, "rb", opener=_without_waiting) as stream:  # noqa: PTH123 - pathlib takes no opener
+    with open(path, "rb", opener=_without_waiting) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise NotRegularError
         return stream.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ INHERITED = (
 
 # The programs that some thread waits for: each leads a process group of its own.
 _running: set[int] = set()
+# Held until a program that starts is among them.
+_starting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,10 @@ def run(
         **_streams(log, output, line, talk, attached=attached),
     }
     try:
-        done = sh.Command(program)(*args, **options)
+        with _starting:
+            done = sh.Command(program)(*args, **options)
+            if own_group:
+                _running.add(done.pid)
         with _ended_with_us(done.pid) if own_group else nullcontext():
             if started is not None:
                 started(done.pid)
@@ -145,7 +151,6 @@ def _prepare(keep: int | None, hangup_ignored: bool) -> None:
 @contextmanager
 def _ended_with_us(pid: int) -> Iterator[None]:
     """End a program and what it started when an interrupt cuts the wait for it short."""
-    _running.add(pid)
     try:
         yield
     except KeyboardInterrupt:
@@ -157,7 +162,9 @@ def _ended_with_us(pid: int) -> Iterator[None]:
 
 def end_programs() -> None:
     """End the programs that other threads wait for: this process is about to end."""
-    for pid in tuple(_running):
+    with _starting:
+        running = tuple(_running)
+    for pid in running:
         _end_group(pid)
 
 
