@@ -265,4 +265,7 @@ class RegistryError(InfrastructureError):
 
 EXIT_USAGE = 2
 EXIT_INTERNAL = 70
+# 128 + the signal that ended the command.
+EXIT_HUNG_UP = 129
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143

@@ -1,4 +1,7 @@
-"""Writing files and folders that others read meanwhile: they see the old or the new one, never a part."""
+"""Files and folders as inputs and results.
+
+Only regular files are read; what others read meanwhile is the old or the new one, never a part.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 
 # Of Linux, in <fcntl.h> and <linux/fs.h>.
@@ -13,6 +17,29 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 # What a kernel or file system says that cannot exchange.
 UNABLE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class NotRegularError(OSError):
+    """What is there under the name of a file is a pipe, a device or a socket."""
+
+    def __str__(self) -> str:
+        return "is no regular file"
+
+
+def read_regular(path: str | Path) -> bytes:
+    """Return the content of a file; of a pipe or a device, which may have no end, raise `NotRegularError`.
+
+    Links are followed. Other failures are those of `open`: a folder is `IsADirectoryError`.
+    """
+    with open(path, "rb", opener=_without_waiting) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise NotRegularError
+        return stream.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe would wait for somebody who writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def write_whole(path: Path, data: bytes) -> None:

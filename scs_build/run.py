@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +21,11 @@ INHERITED = (
     "PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 )  # fmt: skip
+
+# The programs that some thread waits for: each leads a process group of its own.
+_running: set[int] = set()
+# Held until a program that starts is among them.
+_starting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def run(
     attached: bool = False,
     keep: int | None = None,
 ) -> Completed:
-    """Run a program to its end, as a child of the calling thread.
+    """Run a program to its end, as a child of the calling thread; an interrupt ends it and what it started.
 
     `env` replaces the clean environment when given. With `log`, both output streams go to that open
     file and the result holds none; with `output`, standard output goes to that one; with `line`, it goes
@@ -69,24 +76,29 @@ def run(
     import sh
 
     program, *args = (os.fspath(arg) for arg in argv)
+    own_group = keep is None and not attached
     options: dict[str, Any] = {
         "_env": dict(env) if env is not None else clean_environment(),
         "_cwd": os.fspath(cwd) if cwd else None,
         "_in": stdin or _nothing(),
         "_ok_code": list(range(256)),
         "_timeout": timeout,
-        "_return_cmd": True,
+        "_bg": True,
+        "_bg_exc": False,
+        "_new_group": own_group,
         "_decode_errors": "replace",
         "_pass_fds": set() if keep is None else {keep},
-        "_preexec_fn": partial(_prepare, keep, background=started is not None),
+        "_preexec_fn": partial(_prepare, keep, signal.getsignal(signal.SIGHUP) == signal.SIG_IGN),
         **_streams(log, output, line, talk, attached=attached),
     }
-    if started is not None:
-        options |= {"_bg": True, "_bg_exc": False}
     try:
-        done = sh.Command(program)(*args, **options)
-        if started is not None:
-            started(done.pid)
+        with _starting:
+            done = sh.Command(program)(*args, **options)
+            if own_group:
+                _running.add(done.pid)
+        with _ended_with_us(done.pid) if own_group else nullcontext():
+            if started is not None:
+                started(done.pid)
             done.wait()
     except sh.CommandNotFound as error:
         raise ProgramError(
@@ -128,12 +140,37 @@ def _nothing() -> int:
     return os.open(os.devnull, os.O_RDONLY)
 
 
-def _prepare(keep: int | None, *, background: bool) -> None:
+def _prepare(keep: int | None, hangup_ignored: bool) -> None:
     """Set, in the forked process, what the program inherits."""
-    if background:  # sh lets what it does not wait for ignore this signal
+    if not hangup_ignored:  # sh lets what it does not wait for ignore this signal
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if keep is not None:
         os.set_inheritable(keep, True)
+
+
+@contextmanager
+def _ended_with_us(pid: int) -> Iterator[None]:
+    """End a program and what it started when an interrupt cuts the wait for it short."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end_group(pid)
+        raise
+    finally:
+        _running.discard(pid)
+
+
+def end_programs() -> None:
+    """End the programs that other threads wait for: this process is about to end."""
+    with _starting:
+        running = tuple(_running)
+    for pid in running:
+        _end_group(pid)
+
+
+def _end_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def failure(argv: Sequence[str | Path], status: int, output: bytes) -> ProgramError:

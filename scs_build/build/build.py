@@ -17,7 +17,7 @@ from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
 from scs_build.inputs.artefact import Artefact
 from scs_build.plan.graph import Graph
-from scs_build.plan.history import result_of
+from scs_build.plan.history import remember_built, result_of
 from scs_build.plan.plan import Plan, PlannedImage, make_plan
 from scs_build.progress import Progress
 from scs_build.recipes.site import Site
@@ -108,8 +108,14 @@ def build(
         outcomes = executor.make(wanted)
     made, failures = _sorted_out(plan, store, outcomes, executor.seconds)
     done = {image.name for image in made}
-    steps = {name for image in plan.images if image.name in done for name in image.step.closure()}
+    steps = {
+        name: step
+        for image in plan.images
+        if image.name in done
+        for name, step in image.step.closure().items()
+    }
     forget_states(store, plan.series, steps)
+    remember_built(store, graph, steps.values())
     unused = unused_rules(graph, store, done)
     for rule in unused:
         progress.say(f"warning: {rule}")

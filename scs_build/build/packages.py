@@ -25,9 +25,10 @@ def run_packages(shop: Workshop, step: Step) -> Record:
     install = step.needs[0]
     stack = shop.stack(install)
     tree = MergedTree(stack)
-    selection = select(shop, tree, step.artefacts)
+    with shop.judging(step, stack):
+        selection = select(shop, tree, step.artefacts)
+        generated = _generated_paths(shop, step, selection)
     entries = dict(selection.entries)
-    generated = _generated_paths(shop, step, selection)
     entries |= {entry.path: entry for entry in generated_entries(shop, tree, generated, "packages")}
     entries |= {entry.path: entry for a in step.artefacts for entry in status_entries(shop.store, a)}
     sources = [path for path in entries if path.startswith("usr/lib/python3") and path.endswith(".py")]

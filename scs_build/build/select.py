@@ -28,20 +28,24 @@ class Selection:
 def select(shop: Workshop, tree: MergedTree, artefacts: Iterable[Artefact]) -> Selection:
     """Select what these artefacts bring, read from the tree; what a script altered must be known as such.
 
-    Raises `UnexplainedError` with the paths whose content, mode or owner is not the artefact's.
+    Raises `UnexplainedError` that says of each path what is not the artefact's: content, mode, owner ...
     """
     members = [(artefact, member) for artefact in artefacts for member in shop.members(artefact)]
     kept = [(a, m) for a, m in members if shop.dropped.first(m.path) is None]
     with ThreadPoolExecutor(shop.jobs) as pool:
-        entries = list(pool.map(lambda pair: _entry(tree, pair[1]), kept))
+        found = list(pool.map(lambda pair: entry_of(tree, pair[1]), kept))
     wrong = [
-        f"/{member.path} of {artefact.name} {artefact.version} was altered or removed by a script"
-        for (artefact, member), entry in zip(kept, entries, strict=True)
-        if entry is None and not _may_alter(shop, member.path)
+        f"/{member.path} of {artefact.name} {artefact.version} (sha256:{artefact.sha256[:12]}...) {entry}"
+        for (artefact, member), entry in zip(kept, found, strict=True)
+        if isinstance(entry, str) and not _may_alter(shop, member.path)
     ]
-    refuse(wrong, "declare them in the recipe under `generated` with `altered: true`, or under `dropped`")
-    found = {entry.path: entry for entry in entries if entry is not None}
-    return Selection(_own_primaries(found), {member.path for _, member in members})
+    refuse(
+        wrong,
+        "some package's script did that: declare the paths in the recipe under `generated` with"
+        " `altered: true`, or under `dropped`",
+    )
+    entries = {entry.path: entry for entry in found if isinstance(entry, Entry)}
+    return Selection(_own_primaries(entries), {member.path for _, member in members})
 
 
 # What to do about a path that nothing explains.
@@ -60,22 +64,37 @@ def _may_alter(shop: Workshop, path: str) -> bool:
     return rule is not None and shop.rules.generated[rule].altered
 
 
-def _entry(tree: MergedTree, member: Member) -> Entry | None:
-    """Return the layer entry of a member, or None when the tree holds something else there."""
+def entry_of(tree: MergedTree, member: Member) -> Entry | str:
+    """Return the layer entry of a member, or in words what the tree holds in its place."""
     if member.type == "dir":
         return Entry(member.path, "dir", member.mode, member.uid, member.gid)
     real = tree.lookup(member.path)
     if real is None:
-        return None
+        return "is missing"
     found = tree.entry(member.path)
     if member.type == "link":
-        return found if found.type == "link" and found.link == member.link else None
-    same = (found.mode, found.uid, found.gid) == (member.mode, member.uid, member.gid)
+        return found if found.type == "link" and found.link == member.link else _altered(found, member)
     if member.type == "hardlink":
         return Entry(
             member.path, "hardlink", found.mode, found.uid, found.gid, content=real, link=member.link
         )
-    return found if same and sha256_file(real) == member.sha256 else None
+    return _altered(found, member) or found
+
+
+def _altered(found: Entry, member: Member) -> str:
+    """Return what is not as the artefact has it, empty when all is: type, target, mode, owner, content."""
+    if found.type != member.type:
+        return f"is a {found.type}, not a {member.type}"
+    if member.type == "link":
+        return f"leads to {found.link}, not to {member.link}"
+    differences = []
+    if found.mode != member.mode:
+        differences.append(f"has mode {found.mode:04o}, not {member.mode:04o}")
+    if (found.uid, found.gid) != (member.uid, member.gid):
+        differences.append(f"belongs to {found.uid}:{found.gid}, not {member.uid}:{member.gid}")
+    if isinstance(found.content, Path) and sha256_file(found.content) != member.sha256:
+        differences.append("has other content")
+    return " and ".join(differences)
 
 
 def _own_primaries(entries: dict[str, Entry]) -> dict[str, Entry]:

@@ -77,7 +77,7 @@ def _compiled(shop: Workshop, step: Step) -> Iterator[Artefact]:
 def _entries(shop: Workshop, changes: Path, wheels: tuple[Artefact, ...]) -> Iterator[Entry]:
     """Return what uv installed: members of the wheels with equal content, and what it generates."""
     prefix, site = shop.environment.prefix, shop.environment.site_packages
-    members = {shop.environment.place(m.path): m for a in wheels for m in shop.members(a)}
+    members = {shop.environment.place(m.path): (a, m) for a in wheels for m in shop.members(a)}
     tree = MergedTree((changes,))
     nameless = []
     for name in files_below(changes / prefix):
@@ -85,8 +85,8 @@ def _entries(shop: Workshop, changes: Path, wheels: tuple[Artefact, ...]) -> Ite
         if shop.dropped.first(path) is not None:
             continue
         entry = tree.entry(path)
-        if not _is_member(members.get(path), entry) and shop.generated.first(path) is None:
-            nameless.append(f"/{path} is not as a locked wheel brings it")
+        if (wrong := _wrong(members.get(path), entry)) and shop.generated.first(path) is None:
+            nameless.append(f"/{path} {wrong}")
         content = _record(shop, entry, site) if name.endswith(".dist-info/RECORD") else entry.content
         yield Entry(path, entry.type, _mode(entry), content=content, link=entry.link)
     refuse(nameless)
@@ -109,7 +109,11 @@ def _mode(entry: Entry) -> int:
     return 0o755 if entry.mode & 0o111 else 0o644
 
 
-def _is_member(member: Member | None, entry: Entry) -> bool:
-    return (
-        member is not None and isinstance(entry.content, Path) and sha256_file(entry.content) == member.sha256
-    )
+def _wrong(brought: tuple[Artefact, Member] | None, entry: Entry) -> str:
+    """Return why an installed file is no member of a locked wheel, empty when it is one."""
+    if brought is None:
+        return "is of no locked wheel"
+    artefact, member = brought
+    if isinstance(entry.content, Path) and sha256_file(entry.content) == member.sha256:
+        return ""
+    return f"has other content than in {artefact.name} {artefact.version} (sha256:{artefact.sha256[:12]}...)"

@@ -14,7 +14,7 @@ from scs_build.build.records import Record
 from scs_build.engines.outcome import is_disk_full
 from scs_build.engines.spec import Engine, StepSpec
 from scs_build.engines.tools import ToolsTree
-from scs_build.errors import DiskFullError, StepError
+from scs_build.errors import ResultError, ScsBuildError, StepError, UnexplainedError
 from scs_build.inputs.artefact import Artefact, Member
 from scs_build.inputs.python.installed import Environment
 from scs_build.oci.tree import MergedTree
@@ -103,31 +103,50 @@ class Workshop:
 
     @contextmanager
     def run(self, spec: StepSpec) -> Iterator[Path]:
-        """Run a step and lend its changes; they are gone when the context ends."""
+        """Run a step and lend its changes; they are gone when the context ends.
+
+        When the step fails, or what it made is refused, they are kept for `scs-build shell`.
+        """
         with self.store.scratch(spec.name.replace(":", "-")) as scratch:
-            into = scratch / "changes"
+            into, log = scratch / "changes", scratch / "log"
             into.mkdir()
             try:
-                self.engine.run(spec, into, scratch / "log")
-            except StepError as error:
-                raise self._kept(spec, error, scratch / "log", into) from error
-            yield into
+                self.engine.run(spec, into, log)
+                yield into
+            except (StepError, UnexplainedError) as error:
+                raise self._kept(spec, error, log, into) from error
 
-    def _kept(self, spec: StepSpec, error: StepError, log: Path, left: Path) -> StepError | DiskFullError:
+    @contextmanager
+    def judging(self, step: Step, stack: tuple[Path, ...]) -> Iterator[None]:
+        """Keep a tree that steps before left, for `scs-build shell`, when what it holds is refused."""
+        try:
+            yield
+        except UnexplainedError as error:
+            with self.store.scratch("judged") as scratch:
+                log, left = scratch / "log", scratch / "changes"
+                log.touch()
+                left.mkdir(mode=0o755)
+                raise self._kept(StepSpec(step.name, (), stack), error, log, left) from error
+
+    def _kept(self, spec: StepSpec, error: ResultError, log: Path, left: Path) -> ScsBuildError:
         """Keep the log of a failed step and what it left, and say how to look at that and run it again."""
         if is_disk_full(log):
             return self.store.disk_full(f"{spec.name} needs more room")
-        if error.cancelled:
+        if isinstance(error, StepError) and error.cancelled:
             return error
         kept = log_of(self.store, spec.name)
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(log, kept)
+        with kept.open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{error}\n")
         series = self.graph.series.name
         state = keep_state(self.store, series, spec, left)
+        look = f"`scs-build shell {state.image} --series {series}` is a shell in what it left"
+        if isinstance(error, UnexplainedError):
+            return UnexplainedError(error.reason, where=error.where, solution=f"{error.solution}\n{look}")
         return StepError(
             f"{error.reason}\n  the whole log: {kept}",
-            solution=f"`scs-build shell {state.image} --series {series}` is a shell in what it left;"
-            f" `scs-build build --series {series}` runs it again, and no finished step",
+            solution=f"{look}; `scs-build build --series {series}` runs it again, and no finished step",
         )
 
     @contextmanager

@@ -90,8 +90,7 @@ def _known(
     )
     if answer is None:
         return None
-    statements = {(line["image"], line["check"]): line["statement"] for line in answer["verdicts"]}
-    publish(session.store, Path(answer["evidence"]), statements)
+    publish(session.store, evidence_of(output), answer["series"], answer["verdicts"])
     return answer, {}
 
 
@@ -121,14 +120,14 @@ def look(
     series = graph.series.name
     names = names_of(session, images)
     result = run_all(session, graph, names, only)
-    folder = evidence_of(output, series)
-    publish(session.store, folder, result.statements)
+    verdicts = [verdict.to_json() for verdict in result.verdicts]
+    publish(session.store, evidence_of(output), series, verdicts)
     answer = {
         "series": series,
         "platform": graph.platform,
-        "verdicts": [verdict.to_json() for verdict in result.verdicts],
+        "verdicts": verdicts,
         "failures": [{"image": i, "check": c, **e.to_json()} for (i, c), e in result.failures.items()],
-        "evidence": str(folder),
+        "evidence": str(evidence_of(output) / series),
         "indexed": index(result, manifest_of(output, series)),
     }
     if answer["indexed"] and not result.failures and all(verdict.ok for verdict in result.verdicts):
@@ -221,7 +220,8 @@ def end(answer: Answer, failures: Failures) -> None:
         errors["check"] = FindingError(
             f"{', '.join(bad)}: not as the contracts ask for",
             solution="mend the image, or say why: in its recipe (exceptions: {RULE: {PATH: reason}}),"
-            " of licences in policy/licences.yaml",
+            " of licences in policy/licences.yaml; `scs-build explain` says who brought a path, and"
+            " `scs-build shell` is a look into the tree that an image is taken from",
         )
     if errors:
         raise SystemExit(report_all(errors))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,32 @@ def manifest_of(output: Path, series: str) -> Path:
     return output / f"{series}.json"
 
 
-def evidence_of(output: Path, series: str) -> Path:
-    """Return where the statements about the images of a series are put."""
-    return output / "evidence" / series
+def manifest_there(session: Session, output: Path) -> Path:
+    """Return where the manifest of the series is put; raises `ManifestError` where only a part was built."""
+    from scs_build.errors import Location, ManifestError, ScsBuildError
+    from scs_build.oci.layout import read_layout, reference
+
+    path = manifest_of(output, session.series)
+    if path.exists():
+        return path
+    every = names_of(session, ())
+    missing = every
+    with suppress(ScsBuildError):  # no layout: nothing was built there
+        built = {reference(entry) for entry in read_layout(layout_of(output))["manifests"]}
+        missing = tuple(name for name in every if f"{name}:{session.series}" not in built)
+    if missing and missing != every:
+        raise ManifestError(
+            f"there is no manifest yet: the series {session.series} is built only in part there,"
+            f" without {', '.join(missing)}",
+            where=Location(str(path)),
+            solution="run: scs-build build",
+        )
+    return path
+
+
+def evidence_of(output: Path) -> Path:
+    """Return where the statements about images are put."""
+    return output / "evidence"
 
 
 def options_of(session: Session) -> Options:

@@ -8,35 +8,41 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from scs_build import __version__
+from scs_build.cli.hints import call_args, repeated
 from scs_build.cli.output import print_json
 from scs_build.errors import (
+    EXIT_HUNG_UP,
     EXIT_INTERNAL,
     EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
     DiskFullError,
     InfrastructureError,
     ScsBuildError,
 )
+from scs_build.interrupts import status_of
 
 # Failures of the machine that can strike anywhere: they are no malfunction of the program.
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OF_THE_MACHINE = DISK_FULL | {errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENOMEM}
+INTERRUPTED = {EXIT_HUNG_UP: "hung up", EXIT_INTERRUPTED: "interrupted", EXIT_TERMINATED: "terminated"}
 
 
 def end_of(error: BaseException, args: Sequence[str], *, as_json: bool) -> int:
     """Tell how the call with `args` ended and return its exit code; `SystemExit` and the like pass."""
     if isinstance(error, ScsBuildError):
-        return expected(error, as_json=as_json)
+        return expected(error, args, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
-        return interrupted()
+        return interrupted(error)
     if isinstance(error, BrokenPipeError):
         return broken_pipe()
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
-        status = expected(machine_error(error), as_json=as_json)
+        status = expected(machine_error(error), args, as_json=as_json)
         if error.filename is None:  # a stream: what it still holds would fail again
             discard_output()
         return status
@@ -58,8 +64,12 @@ def wants_colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def expected(error: ScsBuildError, *, as_json: bool) -> int:
-    """Render an error of the family: reason, place, hint; with `as_json` the object on standard output."""
+def expected(error: ScsBuildError, args: Sequence[str], *, as_json: bool) -> int:
+    """Render an error of the family: reason, place, hint; with `as_json` the object on standard output.
+
+    `args` are those of the call: what the hint tells to run repeats its options.
+    """
+    error.solution = repeated(error.solution, args)
     place = f"{error.where}: " if error.where else ""
     talk(f"error: {place}{error.reason}", colour="red")
     if error.solution:
@@ -82,7 +92,7 @@ def report_all(failures: Mapping[str, ScsBuildError]) -> int:
     for name, error in failures.items():
         click.echo(err=True)
         talk(f"{name}:")
-        expected(error, as_json=False)
+        expected(error, call_args(), as_json=False)
     return min(error.exit_code for error in failures.values())
 
 
@@ -92,15 +102,22 @@ def machine_error(error: OSError) -> ScsBuildError:
     reason = f"{place}{error.strerror or error}"
     if error.errno in DISK_FULL:
         return DiskFullError(
-            reason, solution="make room, for example with `scs-build store gc`, and run the command again"
+            reason,
+            solution="make room, for example with `scs-build store gc --max-size 5G`, and run this again",
         )
     return InfrastructureError(reason, solution="`scs-build doctor` says what this machine lacks")
 
 
-def interrupted() -> int:
-    """Say that nothing is lost."""
-    click.echo("\ninterrupted: what is finished is kept, the next run continues from there", err=True)
-    return EXIT_INTERRUPTED
+def interrupted(error: KeyboardInterrupt) -> int:
+    """End what still runs, say that nothing is lost, and return 128 + the signal that came."""
+    from scs_build.run import end_programs
+
+    end_programs()
+    status = status_of(error)
+    word = INTERRUPTED.get(status, "interrupted")
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"\n{word}; run again to continue: what is finished is kept", err=True)
+    return status
 
 
 def broken_pipe() -> int:

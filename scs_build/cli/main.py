@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ import click
 from scs_build import __version__
 from scs_build.cli.commands import LazyGroup
 from scs_build.errors import EXIT_USAGE
+from scs_build.interrupts import interrupts
 
 PROGRAM = "scs-build"
 
@@ -36,9 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_SCS_BUILD_COMPLETE" in os.environ:
         app.main(args, prog_name=PROGRAM)  # answers the shell and exits
     try:
-        with app.make_context(PROGRAM, args or ["--help"]) as context:
-            app.invoke(context)
-        sys.stdout.flush()
+        # Who presses Ctrl-C twice does not want to wait for a clean end.
+        with interrupts(again=(signal.SIGINT,)):
+            with app.make_context(PROGRAM, args or ["--help"], obj=tuple(args)) as context:
+                app.invoke(context)
+            sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scs_build.cli.common import manifest_of
+from scs_build.cli.common import manifest_there
 from scs_build.cli.options import Session
 from scs_build.cli.output import print_result, seconds, size, table
 
@@ -21,7 +21,7 @@ def read_wanted(session: Session, path: Path | None, output: Path) -> Manifest:
     from scs_build.errors import Location, ManifestError
     from scs_build.manifest.manifest import content_digest, read_manifest
 
-    path = path or manifest_of(output, session.series)
+    path = path or manifest_there(session, output)
     found = read_manifest(path)
     if content_digest(found.content) != found.digest:
         raise ManifestError(

@@ -35,6 +35,12 @@ def own_platform() -> str:
     return f"linux/{ARCHITECTURES.get(architecture, architecture)}"
 
 
+def known_platforms() -> tuple[str, ...]:
+    """Return the platforms that images can be for; that of this machine is always among them."""
+    known = (f"linux/{architecture}" for architecture in ARCHITECTURES.values())
+    return tuple(dict.fromkeys((*known, own_platform())))
+
+
 def own_cpus() -> int:
     """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0))
@@ -181,8 +187,9 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         shell_complete=complete_series, help="Release line of the stack.",
     ),
     "platform": _option(
-        "--platform", default=own_platform, envvar="SCS_BUILD_PLATFORM", metavar="OS/ARCH",
-        show_default="that of this machine", help="What the images run on.",
+        "--platform", type=click.Choice(known_platforms()), default=own_platform,
+        envvar="SCS_BUILD_PLATFORM", metavar="OS/ARCH", show_default="that of this machine",
+        help="What the images run on.",
     ),
     "engine": _option(
         "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, envvar="SCS_BUILD_ENGINE",

@@ -46,9 +46,11 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def size(count: int) -> str:
-    """Return bytes as megabytes (10^6) with one decimal: `12.3 MB`; never 0.0 for something."""
+    """Return bytes as megabytes (10^6), from 10 000 on as gigabytes: `12.3 MB`; never 0.0 for something."""
     if 0 < count < 50_000:
         return "< 0.1 MB"
+    if count >= 10**10:
+        return f"{count / 1e9:,.1f} GB".replace(",", " ")
     return f"{count / 1e6:,.1f} MB".replace(",", " ")
 
 

@@ -55,7 +55,7 @@ def _planned(session: Session, mark: str, images: tuple[str, ...]) -> dict[str, 
 
 
 def plan_text(images: list[dict[str, Any]]) -> str:
-    """Return the plan as a table: one line per image, further reasons below it."""
+    """Return the plan as a table, one line per image, further reasons below it; then what it comes to."""
     rows = []
     for image in images:
         first, *more = image["reasons"] or [""]
@@ -63,4 +63,8 @@ def plan_text(images: list[dict[str, Any]]) -> str:
             (marked(image["name"], image["origin"]), image["action"], str(len(image["steps"]) or ""), first)
         )
         rows += [("", "", "", reason) for reason in more]
-    return table(("image", "action", "steps", "why"), rows, right=(2,))
+    todo = {step["name"] for image in images for step in image["steps"]}
+    count = sum(image["action"] == "build" for image in images)
+    steps = f"{len(todo)} step{'s' if len(todo) != 1 else ''}"
+    end = f"{count} of {len(images)} to build, in {steps}" if count else "nothing to build: all is there"
+    return f"{table(('image', 'action', 'steps', 'why'), rows, right=(2,))}\n\n{end}"

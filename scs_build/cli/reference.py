@@ -18,8 +18,10 @@ ENDS = {
     0: "all is well",
     errors.EXIT_USAGE: "the command line is wrong",
     errors.EXIT_INTERNAL: "a malfunction of scs-build; a file with the traceback is named",
+    errors.EXIT_HUNG_UP: "the terminal went away (SIGHUP); the next run continues",
     errors.EXIT_INTERRUPTED: "interrupted (Ctrl-C); the next run continues",
     141: "the reader of standard output went away",
+    errors.EXIT_TERMINATED: "told to end (SIGTERM); the next run continues",
 }
 
 

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from scs_build.cli.common import graph_of
+from scs_build.cli.ends import talk
 from scs_build.cli.options import Session, complete_image, refuse_engine, session_options
 
 if TYPE_CHECKING:
     from scs_build.recipes.catalogue import Component
+
+# The status of a command that was not found, as shells have it.
+NOT_FOUND = 127
 
 
 def read_volume(text: str) -> tuple[str, tuple[Path, bool]]:
@@ -63,11 +67,12 @@ def command(
     """Run a command or a service of a built image.
 
     In a sandbox: not as root, without capabilities, root read-only, what the recipe calls writable and its
-    volumes empty and in memory. Ends with the status of the program; an interrupt ends it with SIGTERM.
+    volumes empty and in memory. Ends with the status of the program (127: there is no such program);
+    an interrupt ends it with SIGTERM.
     """
     from scs_build.build.runnable import runnable_images
     from scs_build.cli.running import tools_of
-    from scs_build.stack.single import Wish, run_image
+    from scs_build.stack.single import Wish, missing_program, run_image
 
     refuse_engine(session)
     component = session.catalogue.component(image)
@@ -85,6 +90,8 @@ def command(
             f"{image} has no service to run; name a command: scs-build run {image} -- COMMAND"
         )
     status = run_image(found, wish, writable_paths(component), tools_of(session, graph))
+    if status == NOT_FOUND and (program := missing_program(found, wish)):
+        talk(f"error: {image} has no program {program}", colour="red")
     raise SystemExit(status)
 
 

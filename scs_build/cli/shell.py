@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from scs_build.plan.step import Step
 
 SHELL = ("/bin/sh", "-i")
-# A shell that talks with a person takes no notice of SIGTERM.
-HANG_UP = signal.SIGHUP
+# Says what a program that is not there is called, and ends with 127 then.
+COMMAND = ("/bin/sh", "-c", 'exec "$@"', "scs-build shell")
 
 
 @click.command()
@@ -41,8 +40,9 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
     compiled. Which state it is, is said first; what is changed there is gone afterwards. `exit`, Ctrl-D and
     Ctrl-C end it.
 
-    With COMMAND this is run in place of a shell, and the status is its own. One state of each image is kept,
-    until IMAGE is built or `scs-build store gc` takes it.
+    With COMMAND this is run in place of a shell, and the status is its own (127: there is no such program);
+    when a signal ended the command, 128 and its number. One state of each image is kept, until IMAGE is
+    built or `scs-build store gc` takes it.
     """
     from scs_build.cli.running import tools_of
     from scs_build.engines.native import NativeEngine
@@ -57,7 +57,7 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
     terminal = {name: os.environ[name] for name in ("TERM",) if name in os.environ}
     spec = replace(
         spec,
-        argv=arguments or SHELL,
+        argv=(*COMMAND, *arguments) if arguments else SHELL,
         environment={**terminal, "PS1": f"{spec.name} # ", **spec.environment},
     )
     with session.store.scratch("shell") as scratch:
@@ -65,7 +65,7 @@ def command(session: Session, image: str, arguments: tuple[str, ...]) -> None:
         upper.mkdir(mode=0o755)
         work.mkdir()
         sys.stderr.flush()
-        raise SystemExit(attended(tools, NativeEngine(tools).argv(spec, upper, work), {}, HANG_UP))
+        raise SystemExit(attended(tools, NativeEngine(tools).argv(spec, upper, work), {}, shell=True))
 
 
 def _state(session: Session, graph: Graph, image: str) -> tuple[str, StepSpec]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from scs_build.cli.hints import call_args, repeated
 from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result, print_text, size, table
 from scs_build.errors import VerificationError
@@ -73,7 +74,7 @@ def verify(context: click.Context, session: Session, repair: bool) -> None:
     value = {"problems": [asdict(problem) for problem in problems], "repaired": repair}
     print_result(value, text, as_json=session.json)
     if problems and not repair:
-        click.echo("\nhint: scs-build store verify --repair", err=True)
+        click.echo(f"\nhint: {repeated('run: scs-build store verify --repair', call_args())}", err=True)
         context.exit(VerificationError.exit_code)
 
 
@@ -92,7 +93,10 @@ def gc(session: Session, max_size: int | None, everything: bool, dry_run: bool) 
     from scs_build.store.gc import collect, plan_gc
 
     if everything == (max_size is not None):
-        raise click.UsageError("say how far to go: --max-size 10G, or --all")
+        raise click.UsageError(
+            "Say how far to go: --max-size 10G takes away what was not used for the longest time until 10 GB"
+            " are left, --all everything that nobody is using now. With --dry-run either only shows it."
+        )
     items = plan_gc(session.store, max_bytes=None if everything else max_size)
     if dry_run:
         freed = sum(item.bytes for item in items)

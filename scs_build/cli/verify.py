@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scs_build.cli.common import evidence_of, layout_of, manifest_of, output_option
+from scs_build.cli.common import evidence_of, layout_of, manifest_there, output_option
 from scs_build.cli.options import Session, session_options
 from scs_build.cli.output import print_result
 from scs_build.errors import VerificationError
@@ -27,10 +27,10 @@ def command(session: Session, manifest: Path | None, output: Path) -> None:
     from scs_build.manifest.manifest import read_manifest
     from scs_build.manifest.verify import verify_manifest
 
-    path = manifest or manifest_of(output, session.series)
+    path = manifest or manifest_there(session, output)
     found = read_manifest(path)
     problems = verify_manifest(found, layout_of(output), session.jobs)
-    problems += verify_evidence(found, evidence_of(output, found.content.series))
+    problems += verify_evidence(found, evidence_of(output))
     answer = {"ok": not problems, "problems": problems, "manifest": str(path), "digest": found.digest}
     text = f"{len(found.content.images)} images are as {path} says ({found.digest})"
     if found.evidence:

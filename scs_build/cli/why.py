@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def command(session: Session, image: str) -> None:
     """Say why IMAGE would be built again, or of what it stands.
 
-    Shows every step of the image: whether its result is there, and if not, which input changed since it
-    last ran. A step without a reason of its own runs because a step before it runs. Then the patches that the
-    image carries: what each mends, the change upstream, and the version that has it.
+    Shows every step of the image: whether its result is there, and if not, which input changed since this
+    checkout was last built. A step without a reason of its own runs because a step before it runs. Then the
+    patches that the image carries: what each mends, the change upstream, and the version that has it.
     """
     from scs_build.plan.plan import make_plan
 

@@ -137,8 +137,10 @@ def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
     return any(isinstance(cause, kind) for cause in _causes(error))
 
 
-def _innermost(error: BaseException) -> BaseException:
-    return list(_causes(error))[-1]
+def _innermost(error: BaseException) -> str:
+    """Return the cause of all, without the number that the system gives it."""
+    *_, cause = _causes(error)
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,6 +15,9 @@ TOOLS_INSIDE = Path("/run/.tools")
 # What setpriv needs to change the user; it gives them up before the command starts.
 SWITCH_CAPABILITIES = ("CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID")
 TMPFS = {"/run": 0o755, "/tmp": 0o1777}
+# What the loader and the C library of any program act on, by the beginning of the name: the command of an
+# image may be told so, the programs of ours that start it (as root) may not.
+LOADER_VARIABLES = ("LD_", "GLIBC_TUNABLES", "GCONV_PATH", "LOCPATH", "MALLOC_")
 # The kernel takes mount options of one page; bubblewrap adds some of its own.
 MAX_OPTIONS = 4000
 
@@ -29,7 +32,8 @@ class Sandbox:
     With `uid` the command runs as that user and `gid` (the same number when not given), with `groups`, no
     privileges but `capabilities`, and the tools tree is mounted below /run. `network`: `none` is a
     loopback of its own, `shared` the caller's. `environment` None leaves the command the one that
-    bubblewrap is started with: secrets must not be on a command line.
+    bubblewrap is started with: secrets must not be on a command line. `loader` are variables that the command
+    alone gets, and no program on the way to it (`divided` takes them out); they need a `uid`.
     """
 
     layers: tuple[Path, ...]
@@ -45,8 +49,15 @@ class Sandbox:
     capabilities: tuple[str, ...] = ()
     network: Literal["none", "shared"] = "none"
     environment: Mapping[str, str] | None = field(default_factory=dict)
+    loader: Mapping[str, str] = field(default_factory=dict)
     hostname: str = "sandbox"
     workdir: str = "/"
+
+
+def divided(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the part of an environment that our own programs may see, and what the command alone gets."""
+    loader = {name: value for name, value in environment.items() if name.startswith(LOADER_VARIABLES)}
+    return {name: value for name, value in environment.items() if name not in loader}, loader
 
 
 def sandbox_argv(tools: ToolsTree, sandbox: Sandbox) -> list[str]:
@@ -151,7 +162,11 @@ def inside_argv(sandbox: Sandbox, tools: ToolsTree) -> list[str]:
         *(f"--reuid={sandbox.uid}", f"--regid={gid}", groups, "--no-new-privs"),
         *(f"--bounding-set={kept}", f"--inh-caps={kept}", f"--ambient-caps={kept}"),
     ]
-    return tools.argv("setpriv", *options, "--", *sandbox.argv, at=TOOLS_INSIDE)
+    command = list(sandbox.argv)
+    if sandbox.loader:
+        pairs = (f"{name}={value}" for name, value in sorted(sandbox.loader.items()))
+        command = tools.argv("env", "--", *pairs, *command, at=TOOLS_INSIDE)
+    return tools.argv("setpriv", *options, "--", *command, at=TOOLS_INSIDE)
 
 
 def _setpriv_list(capabilities: Iterable[str]) -> str:

@@ -24,11 +24,6 @@ class CheckRun:
     verdicts: tuple[Verdict, ...]
     failures: Mapping[tuple[str, str], ScsBuildError] = field(default_factory=dict)
 
-    @property
-    def statements(self) -> dict[tuple[str, str], str]:
-        """The digest of each statement by image and check."""
-        return {(verdict.image, verdict.check): verdict.statement for verdict in self.verdicts}
-
 
 def run_checks(
     graph: Graph, store: Store, names: Sequence[str], checks: Sequence[Check], jobs: int, progress: Progress

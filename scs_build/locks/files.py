@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scs_build.errors import FormatError, Location, LockError
-from scs_build.files import write_whole
+from scs_build.files import NotRegularError, read_regular, write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.asked import Asked
 from scs_build.inputs.kinds import INPUTS
@@ -122,7 +122,7 @@ def _ordered(line: dict[str, Any]) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = read_json(path.read_bytes())
+        document = read_json(read_regular(path))
     except FileNotFoundError as error:
         where = Location(str(path))
         command = f"run `scs-build lock {path.parent.parent.name} --series {path.stem}`"
@@ -130,6 +130,8 @@ def _load(path: Path) -> dict[str, Any]:
     except JsonError as error:
         place = Location(str(path), error.line, error.column)
         raise LockError(error.reason, where=place, solution=AGAIN) from error
+    except NotRegularError as error:
+        raise LockError(str(error), where=Location(str(path)), solution=AGAIN) from error
     except OSError as error:
         if error.errno not in NO_FILE:
             raise

@@ -49,7 +49,7 @@ def _problem(manifest: Manifest, entry: Evidence, folder: Path) -> str | None:
     image = manifest.image(entry.image)
     if image is None:
         return "the manifest has no such image"
-    path = statement_path(folder, entry.image, entry.check)
+    path = statement_path(folder, image.digest, entry.check, entry.digest)
     try:
         data = path.read_bytes()
     except OSError as error:

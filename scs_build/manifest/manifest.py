@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from scs_build.build.build import BuiltImage
 from scs_build.canonical import digest_of, sha256_file
 from scs_build.errors import FormatError, Location, ManifestError
-from scs_build.files import write_whole
+from scs_build.files import NotRegularError, read_regular, write_whole
 from scs_build.locks.layered import lock_of
 from scs_build.oci.layout import locked
 from scs_build.plan.graph import Graph
+from scs_build.recipes.document import Document
+from scs_build.recipes.explain import explain
 from scs_build.recipes.models import NAME
 from scs_build.strict_json import JsonError, read_json
 
@@ -123,7 +125,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest; raises `ManifestError` or `FormatError` with the place and the field."""
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
         data = read_json(raw)
     except FileNotFoundError as error:
         raise ManifestError(
@@ -131,6 +133,8 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
     except JsonError as error:
         raise ManifestError(error.reason, where=Location(str(path), error.line, error.column)) from error
+    except NotRegularError as error:
+        raise ManifestError(str(error), where=Location(str(path))) from error
     except OSError as error:
         raise ManifestError(f"cannot be read: {error}", where=Location(str(path))) from error
     return _validated(data, raw, path)
@@ -150,6 +154,5 @@ def _validated(data: Any, raw: bytes, path: Path) -> Manifest:
         # Strict validation takes a list for a tuple only where it comes from JSON.
         return Manifest.model_validate_json(raw, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise ManifestError(f"{field}: {first['msg']}", where=Location(str(path))) from error
+        first, *_ = explain(error.errors(include_url=False), Manifest, Document())
+        raise ManifestError(first.reason, where=Location(str(path))) from error

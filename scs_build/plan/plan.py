@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scs_build.inputs.artefact import Artefact
 from scs_build.plan.graph import Graph
-from scs_build.plan.history import result_of
+from scs_build.plan.history import Facts, built_here, result_of
 from scs_build.plan.reasons import reasons_for
 from scs_build.plan.step import Step
 from scs_build.store.store import Store
@@ -87,15 +87,17 @@ class Plan:
 
 def make_plan(graph: Graph, store: Store, names: Sequence[str]) -> Plan:
     """Return the plan for these images, in this order; reads locks, recipes and the store only."""
-    images = tuple(_plan_image(graph, store, name) for name in names)
+    here = built_here(store, graph)
+    images = tuple(_plan_image(graph, store, name, here) for name in names)
     return Plan(graph.series.name, graph.platform, images)
 
 
-def _plan_image(graph: Graph, store: Store, name: str) -> PlannedImage:
+def _plan_image(graph: Graph, store: Store, name: str, here: Mapping[str, Facts]) -> PlannedImage:
     step = graph.image(name)
     missing: dict[str, Step] = {}
     missing_steps(store, step, missing)
-    planned = tuple(PlannedStep(s, tuple(reasons_for(store, graph.series.name, s))) for s in missing.values())
+    series = graph.series.name
+    planned = tuple(PlannedStep(s, tuple(reasons_for(store, series, s, here))) for s in missing.values())
     kind = graph.catalogue.component(name).recipe.kind
     return PlannedImage(name, kind, step, planned, graph.origin_names(name))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scs_build.plan.history import last_facts
+from scs_build.plan.history import Facts, last_facts
 from scs_build.plan.step import Step
 from scs_build.store.store import Store
 
@@ -16,12 +16,24 @@ SENTENCES = {
 }
 
 
-def reasons_for(store: Store, series: str, step: Step) -> list[str]:
-    """Return why a step without a usable result runs; empty when only the steps before it changed."""
-    before = last_facts(store, series, step)
-    if before is None:
-        return ["not built here before"]
-    return difference(before, step.facts)
+NEVER = "not built before"
+NOT_HERE = "not built from this checkout before"
+ELSEWHERE = "unlike the last build of another: {}"
+
+
+def reasons_for(store: Store, series: str, step: Step, here: Mapping[str, Facts]) -> list[str]:
+    """Return why a step without a usable result runs; empty when only the steps before it changed.
+
+    `here` is what `built_here` gives: changes are those since then. A step that was never built from here is
+    compared with what any other checkout built last in this store, and that is said.
+    """
+    if step.name in here:
+        return difference(here[step.name], step.facts)
+    elsewhere = last_facts(store, series, step)
+    if elsewhere is None:
+        return [NEVER]
+    changes = [ELSEWHERE.format(change) for change in difference(elsewhere, step.facts)]
+    return [NOT_HERE, *changes] if changes else []
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from scs_build.canonical import digest_of, sha256_bytes
 from scs_build.errors import DiskFullError, StoreError
+from scs_build.files import read_regular
 from scs_build.plan.history import NOTHING, result_of_key
 from scs_build.store.store import Store
 
@@ -74,7 +75,6 @@ def _files(top: str) -> Iterator[str]:
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123
-            return stream.read()
-    except OSError as error:  # a link to nowhere: whoever needs the file will say so
+        return read_regular(path)
+    except OSError as error:  # a link to nowhere, a pipe: whoever needs the file will say so
         return f"{error.errno}".encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -24,6 +24,17 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
+}
+# What a limit that pydantic names asks for; `{}` is the limit.
+_LIMITS = {
+    "greater_than_equal": ("ge", "must be at least {}"),
+    "greater_than": ("gt", "must be more than {}"),
+    "less_than_equal": ("le", "must be at most {}"),
+    "less_than": ("lt", "must be less than {}"),
+    "too_short": ("min_length", "must have at least {} entr{y}"),
+    "too_long": ("max_length", "must have at most {} entr{y}"),
+    "string_too_short": ("min_length", "must have at least {} character{s}"),
+    "string_too_long": ("max_length", "must have at most {} character{s}"),
 }
 
 
@@ -52,8 +63,27 @@ def allowed_hint(word: object, allowed: list[str]) -> str:
     return f"{meant}allowed: {', '.join(allowed)}"
 
 
-def explain(details: ErrorDetails, model: type[BaseModel], document: Document) -> Problem:
-    """Return one validation error as a problem at its place in the document."""
+def explain(errors: list[ErrorDetails], model: type[BaseModel], document: Document) -> list[Problem]:
+    """Return validation errors as problems at their places in the document.
+
+    Of a value that may be of several types each type complains: that is one problem.
+    """
+    problems, unions = [], dict[Pointer, list["ErrorDetails"]]()
+    for details in errors:
+        pointer = tuple(details["loc"])
+        value = pointer[:-1]
+        unwritten = value in document.values and pointer not in document.values
+        if details["type"] in _EXPECTED and unwritten:
+            unions.setdefault(value, []).append(details)
+        else:
+            problems.append(_explain(details, model, document))
+    for value, told in unions.items():
+        expected = " or ".join(dict.fromkeys(_EXPECTED[details["type"]] for details in told))
+        problems.append(_wrong_type(value, document, told[0]["input"], expected))
+    return problems
+
+
+def _explain(details: ErrorDetails, model: type[BaseModel], document: Document) -> Problem:
     pointer = tuple(details["loc"])
     if pointer[-1:] == ("[key]",):
         key = pointer[-2]
@@ -71,6 +101,7 @@ def explain(details: ErrorDetails, model: type[BaseModel], document: Document) -
         case kind if kind in _EXPECTED:
             return _wrong_type(pointer, document, details["input"], _EXPECTED[kind])
         case _:
+            pointer = _written(pointer, document)
             reason = f"{dotted(pointer)}: {_constraint(details['input'], details)}"
             # A check of a whole mapping stands at its key, one of a value at the value.
             return Problem(document.place(pointer, key=isinstance(details["input"], dict)), reason)
@@ -82,6 +113,13 @@ def dotted(pointer: Pointer) -> str:
     for part in pointer:
         text += f"[{part}]" if isinstance(part, int) else f".{shorten(part)}"
     return text.removeprefix(".") or "the file"
+
+
+def _written(pointer: Pointer, document: Document) -> Pointer:
+    """Return the part of a pointer that somebody wrote: a model may give a short form a longer one."""
+    while pointer and document.values and pointer not in document.values:
+        pointer = pointer[:-1]
+    return pointer
 
 
 def _missing(pointer: Pointer, document: Document) -> Problem:
@@ -102,6 +140,9 @@ def _literal(pointer: Pointer, model: type[BaseModel], document: Document, value
     annotation = _annotation_at(model, pointer)
     allowed = [str(choice) for choice in get_args(annotation)] if get_origin(annotation) is Literal else []
     reason = f"{dotted(pointer)}: `{shorten(value)}` is not allowed"
+    if isinstance(value, str) and all(isinstance(choice, int) for choice in get_args(annotation)):
+        wrong = _wrong_type(pointer, document, value, "a whole number")
+        return replace(wrong, solution=f"write it without quotes: {value}" if value in allowed else None)
     return Problem(document.place(pointer), reason, allowed_hint(value, allowed))
 
 
@@ -137,9 +178,13 @@ def _constraint(value: object, details: ErrorDetails) -> str:
     if details["type"] == "string_pattern_mismatch":
         pattern = str(context["pattern"])
         return f"`{shorten(value)}` is not {PATTERN_MEANING.get(pattern, f'of the form {pattern}')}"
-    shown = f"`{shorten(value)}`: " if isinstance(value, str | int) else ""
-    message = details["msg"]
-    return shown + message[0].lower() + message[1:]
+    shown = f"`{shorten(value)}` " if isinstance(value, str | int) else ""
+    if limit := _LIMITS.get(details["type"]):
+        name, text = limit
+        one = context[name] == 1
+        return shown + text.format(context[name], s="" if one else "s", y="y" if one else "ies")
+    message = details["msg"].replace("Input should", "must").replace("Value", "the value")
+    return f"{shown}is not allowed: {message[0].lower()}{message[1:]}"
 
 
 def _annotation_at(model: type[BaseModel], pointer: Pointer) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from scs_build.errors import FormatError, InputError, Location, RecipeError
+from scs_build.files import NotRegularError, read_regular
 from scs_build.recipes.document import Document, Pointer, StrictError, read
 from scs_build.recipes.explain import Problem, explain
 
@@ -29,10 +30,10 @@ def load(path: Path, model: type[M], *, shown: str | None = None, error: type[In
 
 def read_bytes(path: Path, shown: str, error: type[InputError] = RecipeError) -> bytes:
     """Return the content of a file that must be there; raises `error` when it is not."""
-    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-        raise error("is no regular file", where=Location(shown))
     try:
-        return path.read_bytes()
+        return read_regular(path)
+    except NotRegularError as failure:
+        raise error(str(failure), where=Location(shown)) from failure
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as failure:
         raise error("there is no such file", where=Location(shown)) from failure
 
@@ -48,7 +49,7 @@ def parse(data: bytes, model: type[M], shown: str, *, error: type[InputError] = 
         # By way of JSON: strict validation of Python values would take no list for a tuple.
         return model.model_validate_json(json.dumps(document.value))
     except ValidationError as failure:
-        problems = [explain(details, model, document) for details in failure.errors(include_url=False)]
+        problems = explain(failure.errors(include_url=False), model, document)
         raise _combined(problems, shown, error) from failure
 
 

@@ -28,14 +28,31 @@ def read_component(folder: Path, layer: Layer | None = None) -> Component | None
     area, name = folder.parent.name, folder.name
     inside = f"images/{area}/{name}"
     path = folder / "recipe.yaml"
+    shown = shown_in(layer, f"{inside}/recipe.yaml")
+    if path.is_symlink() or folder.is_symlink():
+        _check_link(path, shown)
     if not path.exists():
         for misnamed in folder.glob("recipe.y*ml"):
             place = Location(shown_in(layer, f"{inside}/{misnamed.name}"))
             raise RecipeError("a recipe must be named recipe.yaml", where=place, solution="rename the file")
         return None
-    shown = shown_in(layer, f"{inside}/recipe.yaml")
     raw = read_bytes(path, shown)
     return Component(name, area, folder, parse(raw, Recipe, shown), raw, layer)
+
+
+def _check_link(path: Path, shown: str) -> None:
+    """Raise `RecipeError` at a recipe that is a link out of its checkout or layer, or to nowhere."""
+    top = path.parents[3].absolute().resolve()
+    try:
+        inside = path.resolve(strict=True).is_relative_to(top)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise RecipeError("is a link to nowhere", where=Location(shown)) from error
+    if not inside:
+        raise RecipeError(
+            f"is a link that leads out of {top}: what lies there is not seen when it changes",
+            where=Location(shown),
+            solution="put the recipe itself there; `--recipes DIR` takes in a folder of other recipes",
+        )
 
 
 def put_over(components: Mapping[str, Component], layer: Layer) -> dict[str, Component]:

@@ -19,7 +19,7 @@ from typing import Any
 from scs_build.build.runnable import RunnableImage
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
-from scs_build.stack.interrupts import one_interrupt
+from scs_build.interrupts import interrupts
 from scs_build.stack.launch import Workplace
 from scs_build.stack.reader import read_compose
 from scs_build.stack.supervisor import Supervisor
@@ -118,7 +118,7 @@ def main(argv: list[str]) -> int:
         with lock:
             os.write(1, json.dumps(event).encode() + b"\n")
 
-    with one_interrupt():  # whoever asks for the end may do so again
+    with interrupts():  # whoever asks for the end may do so again
         try:
             tell({"result": run_job(Job.read(Path(argv[0])), tell)})
         except ScsBuildError as error:

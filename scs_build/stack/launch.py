@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scs_build.build.runnable import RunnableImage
-from scs_build.engines.sandbox import Sandbox
+from scs_build.engines.sandbox import Sandbox, divided
 from scs_build.stack.compose import Compose, Mount, Service, interpolate, mounts_of, tmpfs_of, variable_of
 from scs_build.stack.reader import SERIES
 from scs_build.stack.templates import generate_secret, rendered
@@ -66,6 +66,8 @@ class Workplace:
             inputs[f"{SECRETS}/{secret}"] = _private(
                 folder / secret, self.secrets[secret].encode(), (uid, gid)
             )
+        extra = {key: interpolate(text, self.variables) for key, text in service.environment.items()}
+        environment, loader = divided({**image.environment, **extra})
         sandbox = Sandbox(
             layers=image.layers,
             argv=self._texts(service.command) or image.command,
@@ -76,12 +78,12 @@ class Workplace:
             gid=gid,
             network="shared",
             environment=None,
+            loader=loader,
             hostname=name,
             workdir=image.workdir,
         )
-        extra = {key: interpolate(text, self.variables) for key, text in service.environment.items()}
         test = self._texts(service.healthcheck.test[1:]) if service.healthcheck else ()
-        return Launch(sandbox, {**image.environment, **extra}, test)
+        return Launch(sandbox, environment, test)
 
     def _texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...]:
         return tuple(interpolate(text, self.variables) for text in texts or ())

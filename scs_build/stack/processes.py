@@ -13,6 +13,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
+from scs_build.engines.sandbox import divided
 from scs_build.engines.supervise import Leash, supervised_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.run import run
@@ -30,6 +31,8 @@ COMMAND = 2
 
 class SandboxProcess:
     """A sandbox (the argument list of bubblewrap), started at once and ended at the latest with us.
+
+    Variables of the loader in `environment` reach no program of ours: the sandbox has them for its command.
 
     It is told to end by a signal to the command itself: bubblewrap passes none on. `on_end` gets the status
     (128 + n after signal n) in a thread of the sandbox. Its streams go to `log`, or standard output to `line`
@@ -50,7 +53,7 @@ class SandboxProcess:
         self._leash = Leash()
         self.stderr = b""
         self._argv = supervised_argv(tools, self._leash, argv)
-        self._environment, self._log, self._line = environment, log, line
+        self._environment, self._log, self._line = divided(environment)[0], log, line
         if on_end:
             self._ended.add_done_callback(lambda ended: on_end(-1 if ended.exception() else ended.result()))
         threading.Thread(target=self._run, daemon=True).start()

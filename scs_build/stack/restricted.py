@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scs_build.build.runnable import RunnableImage, runnable_images
-from scs_build.engines.sandbox import Sandbox, enter_argv, sandbox_argv
+from scs_build.engines.sandbox import Sandbox, divided, enter_argv, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError, ProgramError
 from scs_build.evidence.restricted import Ran, Restricted
@@ -114,7 +114,8 @@ class NativeRunner:
             raise EngineError("running images needs root", solution=USE_ROOT)
         images = runnable_images(subject.graph, subject.store, [subject.name], subject.jobs, self._progress)
         image = images[subject.name]
-        sandbox = sandbox_of(image, Wish(command=asked.command), asked.writable)
+        wish = Wish(command=asked.command, environment=asked.environment)
+        sandbox = sandbox_of(image, wish, asked.writable)
         return image, replace(sandbox, capabilities=asked.capabilities)
 
     def _until_healthy(
@@ -136,9 +137,11 @@ class NativeRunner:
     def _ask(
         self, init: int, sandbox: Sandbox, health: Health, port: int | None, environment: dict[str, str]
     ) -> str:
+        if not health.command:  # it is a program of ours that asks
+            sandbox = replace(sandbox, loader={})
         argv = enter_argv(self._tools, sandbox, init, question(self._tools, health, port))
         try:
-            done = run(argv, env=environment, timeout=GRACE_SECONDS, accept=STATUSES)
+            done = run(argv, env=divided(environment)[0], timeout=GRACE_SECONDS, accept=STATUSES)
         except ProgramError as error:
             return error.reason.splitlines()[0]
         lines = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()

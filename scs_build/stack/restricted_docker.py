@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scs_build.build.runnable import configured
 from scs_build.engines.daemon import connect, talking
 from scs_build.engines.lease import reap
-from scs_build.engines.sandbox import Sandbox
+from scs_build.engines.sandbox import Sandbox, divided
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import ScsBuildError
 from scs_build.evidence.restricted import Ran, Restricted
@@ -123,9 +123,9 @@ class DockerRunner:
 def _sandbox(subject: Subject, asked: Restricted) -> Sandbox:
     """Return the very sandbox that the native runner uses, without layers: the daemon has them."""
     image = configured(subject.store, subject.name, subject.record)
-    sandbox = sandbox_of(image, Wish(command=asked.command), asked.writable)
+    sandbox = sandbox_of(image, Wish(command=asked.command, environment=asked.environment), asked.writable)
     # What bubblewrap adds, and nothing of what Docker would add.
-    environment = {**image.environment, **asked.environment, "PWD": sandbox.workdir}
+    environment, _ = divided({**image.environment, **asked.environment, "PWD": sandbox.workdir})
     return replace(sandbox, capabilities=asked.capabilities, environment=environment)
 
 

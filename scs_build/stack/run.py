@@ -19,9 +19,9 @@ from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import namespace_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError, ProgramError, ScsBuildError
+from scs_build.interrupts import interrupts
 from scs_build.progress import Progress
 from scs_build.stack.inside import Job
-from scs_build.stack.interrupts import one_interrupt
 from scs_build.stack.processes import SandboxProcess
 from scs_build.store.store import Store
 
@@ -112,7 +112,7 @@ def run_stack(
             compose.resolve(), series, tools.path, private, logs.resolve(), images, began, READY_SECONDS
         )
         job.write(folder / "job.json")
-        with one_interrupt():
+        with interrupts():
             facts = _run_inside(namespace_argv(tools, inner_argv(folder), (private,)), tools, progress)
     name = compose.parent.name
     return StackRun(name, series, tuple(images.values()), time.monotonic() - began, facts)

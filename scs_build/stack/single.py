@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from scs_build.build.runnable import RunnableImage
-from scs_build.engines.sandbox import Sandbox, sandbox_argv
+from scs_build.engines.sandbox import Sandbox, divided, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError
-from scs_build.stack.interrupts import one_interrupt
+from scs_build.interrupts import interrupts, status_of
+from scs_build.oci.tree import MergedTree
 from scs_build.stack.processes import SandboxProcess
 
 GRACE_SECONDS = 10.0
@@ -45,6 +46,7 @@ def sandbox_of(image: RunnableImage, wish: Wish, writable: Sequence[str]) -> San
         gid=gid,
         network=wish.network,
         environment=None,
+        loader=divided({**image.environment, **wish.environment})[1],
         hostname=image.name,
         workdir=image.workdir,
     )
@@ -53,26 +55,37 @@ def sandbox_of(image: RunnableImage, wish: Wish, writable: Sequence[str]) -> San
 def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: ToolsTree) -> int:
     """Run an image until it ends and return its status (128 + n after signal n).
 
-    An interrupt or SIGTERM is passed on as SIGTERM; what has not ended 10 s later is killed.
+    An interrupt, SIGTERM or SIGHUP is passed on as SIGTERM; what has not ended 10 s later is killed.
     """
     sandbox = sandbox_of(image, wish, writable)
     return attended(tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment})
 
 
+def missing_program(image: RunnableImage, wish: Wish) -> str | None:
+    """Return the program that was to be run if the image does not have it, nor can a volume."""
+    name = (wish.command or image.command)[0]
+    search = {**image.environment, **wish.environment}.get("PATH", os.defpath).split(":")
+    tree = MergedTree(image.layers)
+    places = [name] if "/" in name else [f"{folder}/{name}" for folder in search]
+    there = any(tree.lookup(os.path.join(image.workdir, place)) for place in places)  # noqa: PTH118 - inside
+    return None if there or wish.volumes else name
+
+
 def attended(
-    tools: ToolsTree,
-    argv: Sequence[str],
-    environment: Mapping[str, str],
-    ending: signal.Signals = signal.SIGTERM,
+    tools: ToolsTree, argv: Sequence[str], environment: Mapping[str, str], *, shell: bool = False
 ) -> int:
-    """Run a sandbox with the caller's own streams, as `run_image` says; `ending` tells it to end."""
+    """Run a sandbox with the caller's own streams, as `run_image` says.
+
+    A `shell` that talks with a person takes no notice of SIGTERM, so it is told by SIGHUP, and the status is
+    that of what interrupted it.
+    """
     if os.geteuid() != 0:
         raise EngineError("running images needs root", solution="run scs-build as root")
-    with one_interrupt():
+    with interrupts():
         process = SandboxProcess(tools, argv, environment)
         try:
             status = process.wait()
-        except KeyboardInterrupt:
-            process.stop(ending, GRACE_SECONDS)
-            status = process.wait()
+        except KeyboardInterrupt as interrupt:
+            process.stop(signal.SIGHUP if shell else signal.SIGTERM, GRACE_SECONDS)
+            status = status_of(interrupt) if shell else process.wait()
     return status or 0

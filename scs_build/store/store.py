@@ -39,7 +39,9 @@ CHUNK = 1 << 20
 EMPTY = sha256_bytes(b"")
 HEX = re.compile(r"[0-9a-f]{64}")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-MAKE_ROOM = "free room with `scs-build store gc`, or set SCS_BUILD_STORE to a folder on a larger disk"
+MAKE_ROOM = (
+    "free room with `scs-build store gc --max-size 5G`, or set SCS_BUILD_STORE to a folder on a larger disk"
+)
 
 
 class Writer:

@@ -92,7 +92,7 @@ MEANINGS = (
         r"no space left on device|disk quota exceeded",
         DiskFullError,
         "the disk of this machine is full",
-        "make room, for example with `scs-build store gc`, and run the command again",
+        "make room, for example with `scs-build store gc --max-size 5G`, and run the command again",
     ),
     Meaning(
         r"connection refused",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scs_build.build.build import BuildResult
-from scs_build.build.failed import failed_states
-from scs_build.errors import StepError, UnknownNameError
+from scs_build.build.failed import failed_states, log_of
+from scs_build.errors import StepError, UnexplainedError, UnknownNameError
 from scs_build.store.gc import collect, plan_gc
 from scs_build.store.store import Store
 from tests.integration.build import parts
@@ -85,9 +88,6 @@ def test_a_collection_takes_the_state(own: Store, broken: Path) -> None:
 
 
 def test_a_shell_reads_commands(own: Store, broken: Path) -> None:
-    import subprocess
-    import sys
-
     fail(own, broken)
     done = subprocess.run(
         [sys.executable, "-m", "scs_build", "shell", "memcached", "--root", str(broken)],
@@ -95,3 +95,41 @@ def test_a_shell_reads_commands(own: Store, broken: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (3, "0\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_a_shell_and_names_its_status(own: Store, broken: Path, end: int, status: int) -> None:
+    fail(own, broken)
+    argv = parts.argv(own, "shell", "memcached", "--", "/bin/sh", "-c", "echo ready; sleep 60", root=broken)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        process.send_signal(end)
+        assert process.wait(timeout=30) == status
+
+
+def test_a_tree_whose_content_is_refused_can_be_looked_at(own: Store, checkout: Path) -> None:
+    """The step ended well in its sandbox; the check of what it left did not."""
+    table = checkout / "images/paths.yaml"
+    lines = table.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "path: /etc/passwd," not in line]
+    assert len(kept) == len(lines) - 1
+    table.write_text("".join(kept))
+    error = build_images(own, ("memcached",), checkout, offline=True).failures["memcached"]
+    assert isinstance(error, UnexplainedError)
+    assert error.reason == "/etc/passwd was made while the packages of debian were installed"
+    assert error.solution and f"`scs-build shell debian --series {SERIES}`" in error.solution
+    for image in ("debian", "memcached"):  # that of an image below is on the way to an image
+        look = ("--root", str(checkout), "--", "grep", "^root", "/etc/passwd")
+        done = command(own, "shell", image, *look)
+        assert done.returncode == 0, done.stderr
+        assert "packages:debian failed here; inputs: none; its log: /" in done.stderr
+    assert error.reason in log_of(own, "packages:debian").read_text()
+
+
+def test_a_shell_says_what_program_is_not_there(own: Store, broken: Path) -> None:
+    fail(own, broken)
+    done = command(own, "shell", "memcached", "--root", str(broken), "--", "none")
+    assert done.returncode == 127
+    assert "none: not found" in done.stderr

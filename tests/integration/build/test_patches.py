@@ -21,7 +21,7 @@ from scs_build.evidence.subject import Subject
 from scs_build.inputs.artefact import Artefact
 from scs_build.locks.files import lock_path, write_lock
 from scs_build.locks.models import Lock
-from scs_build.plan.history import last_facts
+from scs_build.plan.history import built_here, last_facts
 from scs_build.plan.reasons import reasons_for
 from scs_build.store.store import Store
 from tests.integration.build.test_inputs import Upstream, build, lock, own, root, upstream
@@ -74,7 +74,7 @@ def test_a_git_tree_is_patched_once(root: Path, own: Store, upstream: Upstream, 
     graph = graph_of(root)
     step = next(step for step in graph.image("upper").needs if step.name == "files:upper")
     assert last_facts(own, SERIES, step) is not None
-    assert reasons_for(own, SERIES, step) == ["patch changed: tree/0001-data"]
+    assert reasons_for(own, SERIES, step, built_here(own, graph)) == ["patch changed: tree/0001-data"]
     image = build(root, own)
     before, after = (contents(own, made.record["layers"][-2]["digest"]) for made in (plain, image))
     assert after["usr/share/tree/data"] == b"patched\ndata\n"

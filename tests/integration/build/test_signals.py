@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a step runs."""
+"""SIGINT, SIGTERM and SIGHUP while a step runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ def quick(built: BuildResult) -> dict[str, str]:
     return {name: digest for name, digest in digests(built).items() if name in parts.QUICK}
 
 
-@pytest.mark.parametrize(("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_while_packages_are_installed_leaves_nothing_and_the_next_run_goes_on(
     built: BuildResult, grounded: Store, tmp_path: Path, end: int, status: int
 ) -> None:
     with parts.running(grounded, tmp_path, *parts.QUICK) as process:
         assert parts.wait_for(process, "install debian")
         os.kill(process.pid, end)
-        process.communicate(timeout=30)
+        _, said = process.communicate(timeout=30)
         assert process.returncode == status
+        assert said.rstrip().endswith("; run again to continue: what is finished is kept")
+        assert "Traceback" not in said
     wait_until_nothing_is_left(grounded)
     done = parts.build(grounded, tmp_path, *parts.QUICK)
     assert parts.digests(done) == quick(built)

@@ -61,7 +61,7 @@ def test_again_nothing_is_looked_at(store: Store, out: Path) -> None:
 
 def test_a_tampered_statement_is_noticed_and_mended(store: Store, out: Path) -> None:
     answer(check(store, out))
-    path = out / "evidence/2026.1/mariadb/hardening.json"
+    path = (out / "evidence/2026.1/mariadb/hardening.json").resolve()
     original = path.read_bytes()
     path.unlink()
     path.write_bytes(original.replace(b"ACCEPTED", b"PASSED"))

@@ -167,3 +167,19 @@ def test_evidence_about_what_the_layer_does_not_touch_is_ours(
         for answer in (theirs, json.loads(done.stdout))
     ]
     assert statements[0] == statements[1]
+
+
+def test_what_was_said_of_our_images_stays_true_beside_a_layer(
+    store: Store, layer: Layer, tmp_path: Path
+) -> None:
+    place = ("--offline", "-o", str(tmp_path))
+    for options in ((), ("--recipes", str(layer.folder)), ()):
+        for command in ("build", "check"):
+            done = parts.call(store, command, *place, *options)
+            assert done.returncode == 0, done.stderr
+        kept = tmp_path / f"kept-{len(options)}.json"
+        kept.write_bytes((tmp_path / f"{SERIES}.json").read_bytes())
+        assert json.loads(kept.read_bytes())["evidence"]
+        for manifest in tmp_path.glob("kept-*.json"):
+            said = parts.call(store, "verify", str(manifest), "-o", str(tmp_path)).stderr
+            assert "the statement" not in said

@@ -37,6 +37,17 @@ def test_user_environment_and_volumes(store: Store, images: object, tmp_path: Pa
     assert (tmp_path / "out").read_text() == "4711:4711 b from outside"
 
 
+def test_what_the_loader_is_told_reaches_the_program_and_none_of_ours_before_it(
+    store: Store, images: object
+) -> None:
+    """As root they would load what an image or a caller names."""
+    argv = command(store, "--env", "LD_DEBUG=statistics", "--env", "A=b c", "python")
+    code = "import os; print(os.environ['LD_DEBUG'], os.environ['A'], os.environ['PATH'])"
+    done = subprocess.run([*argv, "--", "/usr/bin/python3", "-c", code], capture_output=True, check=True)
+    assert done.stdout.startswith(b"statistics b c /")
+    assert done.stderr.count(b"total startup time in dynamic loader") == 1
+
+
 def test_there_is_no_network_but_a_loopback(store: Store, images: object) -> None:
     code = "import socket; print([name for _, name in socket.if_nameindex()])"
     argv = command(store, "python", "--", "/usr/bin/python3", "-c", code)
@@ -100,3 +111,4 @@ def wait_for(terminal: FileIO, text: bytes) -> None:
 def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:
     done = subprocess.run(command(store, "python", "--", "/none"), capture_output=True, check=False)
     assert done.returncode == 127
+    assert b"error: python has no program /none\n" in done.stderr

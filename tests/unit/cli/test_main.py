@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from scs_build.cli import commands
 from scs_build.cli.main import app
 from scs_build.errors import DiskFullError, Location, RecipeError
+from scs_build.interrupts import Interrupted
 from tests.unit.cli.conftest import Said
 
 Call = Callable[..., Said]
@@ -107,11 +109,22 @@ def test_json_after_the_double_dash_is_for_somebody_else(call: Call, failing: Ca
     assert call("schema", "--", "--json").stdout == ""
 
 
-def test_an_interruption_says_that_nothing_is_lost(call: Call, failing: Callable[..., None]) -> None:
-    failing(KeyboardInterrupt())
+@pytest.mark.parametrize(
+    ("end", "status", "word"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (Interrupted(signal.SIGINT), 130, "interrupted"),
+        (Interrupted(signal.SIGTERM), 143, "terminated"),
+        (Interrupted(signal.SIGHUP), 129, "hung up"),
+    ],
+)
+def test_an_interruption_says_in_one_line_that_nothing_is_lost(
+    call: Call, failing: Callable[..., None], end: KeyboardInterrupt, status: int, word: str
+) -> None:
+    failing(end)
     said = call("schema")
-    assert said.status == 130
-    assert "the next run continues" in said.stderr
+    assert said.status == status
+    assert said.stderr == f"\n{word}; run again to continue: what is finished is kept\n"
 
 
 def test_a_full_disk_is_no_malfunction(call: Call, failing: Callable[..., None]) -> None:

@@ -11,11 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scs_build.cli.output import amount, seconds, size, table, write_output
+from scs_build.cli.plan import plan_text
 
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0.0 MB"), (1, "< 0.1 MB"), (12_345_678, "12.3 MB"), (1_234_567_890, "1 234.6 MB")],
+    [
+        (0, "0.0 MB"),
+        (1, "< 0.1 MB"),
+        (12_345_678, "12.3 MB"),
+        (1_234_567_890, "1 234.6 MB"),
+        (57_249_900_000, "57.2 GB"),
+    ],
 )
 def test_sizes_are_megabytes_with_one_decimal(count: int, text: str) -> None:
     assert size(count) == text
@@ -64,3 +71,11 @@ def test_a_file_is_written_through_links_and_into_devices(tmp_path: Path) -> Non
         with pytest.raises(click.BadParameter):
             write_output(place, b"three")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_a_plan_says_what_it_comes_to() -> None:
+    steps = [{"name": "files:app"}, {"name": "image:app"}]
+    there = {"name": "base", "origin": [], "action": "none", "steps": [], "reasons": []}
+    change = {"name": "app", "origin": [], "action": "build", "steps": steps, "reasons": ["a", "b"]}
+    assert plan_text([there, change]).endswith("\n\n1 of 2 to build, in 2 steps")
+    assert plan_text([there]).endswith("\n\nnothing to build: all is there")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.engines.sandbox import Sandbox, namespace_argv, sandbox_argv
+from scs_build.engines.sandbox import TOOLS_INSIDE, Sandbox, divided, namespace_argv, sandbox_argv
 from scs_build.engines.tools import ToolsTree
 from scs_build.errors import EngineError
 
@@ -14,7 +14,7 @@ from scs_build.errors import EngineError
 @pytest.fixture
 def tools(tmp_path: Path) -> ToolsTree:
     tree = tmp_path / "tree"
-    for path in ("usr/lib64/ld-linux-x86-64.so.2", "usr/bin/bwrap", "usr/bin/setpriv"):
+    for path in ("usr/lib64/ld-linux-x86-64.so.2", "usr/bin/bwrap", "usr/bin/env", "usr/bin/setpriv"):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_bytes(b"\x7fELF")
     return ToolsTree(tree)
@@ -73,3 +73,13 @@ def test_everything_dies_with_the_caller(tools: ToolsTree) -> None:
 def test_too_many_layers_for_one_mount_are_an_error(tools: ToolsTree) -> None:
     with pytest.raises(EngineError, match="50 layers"):
         sandbox_argv(tools, Sandbox(layers=(Path("/" + "x" * 99),) * 50, argv=("x",)))
+
+
+def test_the_loader_is_told_nothing_before_the_command(tools: ToolsTree) -> None:
+    environment, loader = divided(
+        {"LD_PRELOAD": "/x.so", "GLIBC_TUNABLES": "a=b", "PATH": "/bin", "OLD_LD": "1"}
+    )
+    assert environment == {"PATH": "/bin", "OLD_LD": "1"}
+    argv = sandbox_argv(tools, Sandbox(layers=LAYERS, argv=("x",), uid=7, environment=None, loader=loader))
+    assert argv[-5:-3] == [str(TOOLS_INSIDE / "usr/bin/env"), "--"]
+    assert argv[-3:] == ["GLIBC_TUNABLES=a=b", "LD_PRELOAD=/x.so", "x"]

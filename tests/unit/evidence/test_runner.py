@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -18,7 +18,7 @@ from scs_build.errors import ProgramError, UnknownNameError
 from scs_build.evidence.check import Finding, Outcome
 from scs_build.evidence.content import Item
 from scs_build.evidence.publish import publish, statement_path
-from scs_build.evidence.runner import CheckRun, run_checks
+from scs_build.evidence.runner import CheckRun, Verdict, run_checks
 from scs_build.evidence.subject import Subject
 from scs_build.oci.layer import write_layer
 from scs_build.plan.graph import Graph
@@ -180,7 +180,8 @@ def test_what_looks_does_so_in_processes_if_there_may_be_several(images: Lab, jo
 def test_jobs_change_no_byte_of_a_statement(images: Lab, tmp_path: Path) -> None:
     many = run(images, Counting(findings=(Finding("a", "etc/x", "is there"),)), jobs=4)
     one = run(images, Counting(findings=(Finding("a", "etc/x", "is there"),)), jobs=1)
-    assert many.statements == one.statements
+    assert [v.statement for v in many.verdicts] == [v.statement for v in one.verdicts]
+    assert [v.image for v in many.verdicts] == [v.image for v in one.verdicts]
     assert [v.findings for v in many.verdicts] == [v.findings for v in one.verdicts]
 
 
@@ -204,30 +205,49 @@ def test_a_damaged_layer_fails_the_checks_that_need_it(images: Lab) -> None:
     assert found.failures["one", "counting"].exit_code == 33
 
 
+def lines(found: CheckRun) -> list[dict[str, Any]]:
+    return [verdict.to_json() for verdict in found.verdicts]
+
+
+def path_of(folder: Path, verdict: Verdict) -> Path:
+    return statement_path(folder, verdict.digest, verdict.check, verdict.statement)
+
+
+def test_the_way_in_for_people_leads_to_what_was_said_last(images: Lab, tmp_path: Path) -> None:
+    found = run(images, Counting())
+    way = tmp_path / "1/two/counting.json"
+    way.parent.mkdir(parents=True)
+    way.write_text("of a release that put statements here")
+    for _ in range(2):
+        publish(images.store, tmp_path, "1", lines(found))
+        assert way.is_symlink() and not way.readlink().is_absolute()
+        assert way.samefile(path_of(tmp_path, found.verdicts[1]))
+
+
 def test_a_statement_that_was_edited_is_made_again(images: Lab, tmp_path: Path) -> None:
     check, folder = Counting(), tmp_path / "evidence"
     found = run(images, check)
-    publish(images.store, folder, found.statements)
-    target = statement_path(folder, "one", "counting")
+    publish(images.store, folder, "1", lines(found))
+    target = path_of(folder, found.verdicts[0])
     target.chmod(0o644)
     target.write_text("{}")
     again = run(images, check)
-    publish(images.store, folder, again.statements)
+    publish(images.store, folder, "1", lines(again))
     assert check.ran.count("one") == 2
     assert f"sha256:{sha256_file(target)}" == again.verdicts[0].statement == found.verdicts[0].statement
 
 
 def test_statements_are_shared_with_the_store_and_left_alone_when_there(images: Lab, tmp_path: Path) -> None:
     found = run(images, Counting())
-    publish(images.store, tmp_path, found.statements)
-    target = statement_path(tmp_path, "two", "counting")
+    publish(images.store, tmp_path, "1", lines(found))
+    target = path_of(tmp_path, found.verdicts[1])
     assert target.samefile(images.store.blob(found.verdicts[1].statement))
     before = target.stat()
-    publish(images.store, tmp_path, found.statements)
+    publish(images.store, tmp_path, "1", lines(found))
     assert target.stat().st_ctime_ns == before.st_ctime_ns
     target.unlink()
     target.write_bytes(b"older")
-    publish(images.store, tmp_path, found.statements)
+    publish(images.store, tmp_path, "1", lines(found))
     assert f"sha256:{sha256_file(target)}" == found.verdicts[1].statement
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -110,4 +111,12 @@ def test_no_json_ever_gives_a_traceback(tmp_path_factory: pytest.TempPathFactory
     path = place(tmp_path_factory.mktemp("lock"))
     path.write_text(json.dumps(value))
     with suppress(ScsBuildError):
+        read_lock(path, AMD64)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_has_no_end_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = place(tmp_path)
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(LockError, match="is no regular file"):
         read_lock(path, AMD64)

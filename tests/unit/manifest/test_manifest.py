@@ -147,7 +147,7 @@ def test_the_wrong_field_is_named(tmp_path: Path) -> None:
     data["content"]["images"][0]["layers"][0]["digest"] = "sha256:short"
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps(data))
-    with pytest.raises(ManifestError, match=r"content\.images\.0\.layers\.0\.digest"):
+    with pytest.raises(ManifestError, match=r"content\.images\[0\]\.layers\[0\]\.digest"):
         read_manifest(path)
 
 

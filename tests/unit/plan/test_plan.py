@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from scs_build.errors import InputError
+from scs_build.errors import InputError, LockError
 from scs_build.plan.affected import checkout, compare, keys_of
-from scs_build.plan.history import NOTHING, remember
+from scs_build.plan.history import NOTHING, remember, remember_built
 from scs_build.plan.plan import GONE, Plan, make_plan
+from scs_build.plan.reasons import NEVER, NOT_HERE
 from scs_build.store.store import Store
 from tests.unit.plan.conftest import LOCKS, SERIES, World
 
@@ -37,6 +40,7 @@ def pretend_built(world: World, store: Store) -> None:
         for step in graph.image(name).closure().values():
             blobs = [store.add_bytes(step.name.encode())] if step.kind == "image" else []
             remember(store, SERIES, step, {"result": step.name, "uses": {**NOTHING, "blobs": blobs}})
+        remember_built(store, graph, graph.image(name).closure().values())
 
 
 def test_everything_runs_first_what_others_need(world: World, store: Store) -> None:
@@ -46,7 +50,7 @@ def test_everything_runs_first_what_others_need(world: World, store: Store) -> N
         assert names[-1] == f"image:{image.name}"
         for number, planned in enumerate(image.steps):
             assert {s.name for s in planned.step.needs} <= set(names[:number])
-        assert image.reasons == ["not built here before"]
+        assert image.reasons == [NEVER]
 
 
 def test_what_was_built_is_not_planned(world: World, store: Store) -> None:
@@ -70,6 +74,32 @@ def test_a_changed_file_reads_no_artefact_and_touches_no_other_image(world: Worl
     assert found.images[1].reasons == ["file changed: files/app.ini"]
     assert [p.step.name for p in found.images[1].steps] == ["files:app", "image:app"]
     assert found.artefacts() == ()
+
+
+def test_a_branch_or_checkout_built_in_between_changes_no_reason(
+    world: World, store: Store, tmp_path: Path
+) -> None:
+    """The store is everybody's; what changed is told as it changed here."""
+    pretend_built(world, store)
+    other = World(Path(shutil.copytree(world.root, tmp_path / "other")))
+    other.write("iaas/app/files/app.ini", "of another branch\n")
+    other.lock("bases/base", [("deb", "openssl", "9.9.9"), ("deb", "python3.13", "3.13.5")])
+    pretend_built(other, store)
+    world.write("iaas/app/files/app.ini", "two\n")
+    images = {image.name: image for image in plan(world, store).images}
+    assert images["app"].reasons == ["file changed: files/app.ini"]
+
+
+def test_a_checkout_that_was_never_built_is_compared_with_another_and_that_is_said(
+    world: World, store: Store, tmp_path: Path
+) -> None:
+    pretend_built(world, store)
+    other = World(Path(shutil.copytree(world.root, tmp_path / "other")))
+    assert [image.action for image in plan(other, store).images] == ["none"] * 3
+    other.write("iaas/app/files/app.ini", "two\n")
+    assert plan(other, store).images[1].reasons == [
+        NOT_HERE, "unlike the last build of another: file changed: files/app.ini",
+    ]  # fmt: skip
 
 
 def test_a_result_that_went_is_a_reason(world: World, store: Store) -> None:
@@ -172,3 +202,15 @@ def test_a_link_that_leads_out_of_a_revision_is_an_error_or_stays_a_link(
         assert "cannot be unpacked" in error.reason
     else:
         assert (tmp_path / "images/iaas/away").is_symlink()
+
+
+def test_a_pipe_or_a_device_among_the_recipes_keeps_no_plan_waiting(world: World, tmp_path: Path) -> None:
+    lock = world.root / f"images/iaas/app/lock/{SERIES}.json"
+    lock.unlink()
+    lock.symlink_to("/dev/zero")
+    os.mkfifo(world.root / "images/iaas/app/files/pipe")
+    place = ["--root", str(world.root), "--store", str(tmp_path / "none")]
+    argv = [sys.executable, "-m", "scs_build", "plan", *place]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.returncode == LockError.exit_code
+    assert f"{lock}: is no regular file" in done.stderr

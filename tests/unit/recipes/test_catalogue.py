@@ -212,3 +212,38 @@ def test_the_catalogue_of_this_repository_is_valid() -> None:
     for name in catalogue.series_names:
         assert catalogue.images(catalogue.series(name))
     assert catalogue.paths.generated
+
+
+def test_a_recipe_may_be_a_link_that_stays_in_the_checkout(write: Write, tmp_path: Path) -> None:
+    write("shared.yaml", CONTAINER)
+    recipe = tmp_path / "images/iaas/linked/recipe.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.symlink_to("../../shared.yaml")
+    assert "linked" in Catalogue.load(tmp_path).components
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("none.yaml", "is a link to nowhere"), ("recipe.yaml", "to nowhere"), ("{}/out.yaml", "leads out of")],
+)
+def test_a_recipe_that_is_a_link_to_elsewhere_is_refused_as_such(
+    write: Write, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, target: str, words: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "out.yaml").write_text(CONTAINER)
+    recipe = tmp_path / "images/iaas/linked/recipe.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.symlink_to(target.format(outside))
+    error = failure(tmp_path)
+    assert words in error.reason
+    assert error.where == Location("images/iaas/linked/recipe.yaml")
+
+
+def test_a_folder_that_is_a_link_out_of_the_checkout_is_refused(
+    write: Write, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "recipe.yaml").write_text(CONTAINER)
+    (tmp_path / "images/iaas").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "images/iaas/linked").symlink_to(outside)
+    assert "leads out of" in failure(tmp_path).reason

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scs_build.errors import FormatError, InputError, Location, RecipeError
 from scs_build.recipes.document import MAX_BYTES, MAX_DEPTH
 from scs_build.recipes.loader import load, locate, parse
-from scs_build.recipes.models import Recipe
+from scs_build.recipes.models import Model, Recipe
 
 HEAD = "format: 1\nkind: container\ndescription: a thing\n"
 VALID = (
@@ -303,3 +304,41 @@ def test_an_input_that_cannot_be_is_an_error_at_its_line(item: str, words: str) 
 def test_inputs_have_defaults() -> None:
     (found,) = recipe(f"{HEAD}inputs:\n  - {INPUT % ''}\n").inputs
     assert (found.unpack, found.strip, found.mode) == (True, 0, "0644")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "solution"),
+    [
+        (
+            HEAD.replace("1", '"1"'),
+            "format: must be a whole number, not the text `1`",
+            "write it without quotes: 1",
+        ),
+        (HEAD.replace("1", "x"), "format: must be a whole number, not the text `x`", None),
+        (HEAD + "users: {scs: {uid: 0}}", "users.scs.uid: `0` must be at least 1", None),
+        (HEAD + "smoke: {command: []}", "smoke.command: must have at least 1 entry", None),
+        (HEAD + "exceptions: {a: short}", "exceptions.a: `short` must have at least 10 characters", None),
+    ],
+)  # fmt: skip
+def test_what_a_field_must_be_is_said_in_words_of_ours(text: str, words: str, solution: str | None) -> None:
+    error = failure(text)
+    assert error.reason == words
+    assert error.solution == solution
+
+
+class Wide(Model):
+    values: dict[str, str | int | bool]
+
+
+def test_a_value_of_one_of_several_types_is_one_problem() -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse(b"values: {a: [1]}", Wide, "values.yaml")
+    assert caught.value.reason == "values.a: must be a text or a whole number or true or false, not a list"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_has_no_end_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(RecipeError, match="is no regular file"):
+        load(path, Recipe)
