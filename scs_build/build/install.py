@@ -41,7 +41,8 @@ echo LAST_SYSTEM_UID=65533 > /etc/adduser.conf
 set -- /step/*.deb
 if test -e "$1"; then
     apt-get -qq -y --no-install-recommends \\
-        -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o DPkg::Options::=--force-confold -o APT::Sandbox::User=root \\
+        -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root \\
+        -o DPkg::Options::=--force-unsafe-io -o DPkg::Options::=--force-confold \\
         -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null install "$@"
 fi
 {TIDY}

@@ -88,7 +88,7 @@ def attribute(subject: Subject) -> Table:
             rows.setdefault(item.path, Explanation("parent"))
         else:
             findings.append(_unexplained(explainer, item))
-    findings += [*_dropped(explainer, rows), *_missing(explainer), *_users(subject)]
+    findings += [*_dropped(explainer, rows), *_missing(explainer), *_users(subject), *_through_links(subject)]
     findings += strange_authorities(subject, rows)
     return Table(explainer, rows, tuple(sorted(findings, key=lambda f: (f.path, f.rule, f.text))))
 
@@ -136,6 +136,17 @@ def _dropped(explainer: Explainer, rows: Mapping[str, Explanation]) -> Iterator[
             if rule is not None and not _is_stated(explanation.source):
                 text = f"is there, although a rule drops {rule.path}: {rule.reason}"
                 yield Finding("dropped", f"/{path}", text)
+
+
+def _through_links(subject: Subject) -> Iterator[Finding]:
+    """Find what a layer puts into the place of a link to a directory: an engine has the link or the path."""
+    links: set[str] = set()
+    for layer in subject.layers:
+        folders = {item.path for item in layer if item.type == "dir"} | _parents([i.path for i in layer])
+        for link in sorted(folders & links):
+            last = max(i.path for i in layer if i.path == link or i.path.startswith(f"{link}/"))
+            yield Finding("link-replaced", f"/{link}", f"is a link that /{last} of a later layer replaces")
+        links |= {item.path for item in layer if item.type == "link"}
 
 
 def _is_stated(source: Source | None) -> bool:

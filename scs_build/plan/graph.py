@@ -198,7 +198,7 @@ class Graph:
             )
         present = self.present((*self.catalogue.lineage(name)[:-1], *self.catalogue.lineage(builder)))
         added = tuple(a for a in self.lock(name).of_kind("deb") if a.name not in present)
-        # Without build packages of its own an image compiles on the builder alone, and shares what is compiled.
+        # An image without build packages of its own compiles on the builder alone, and shares the wheels.
         if not any(a.role == "build" for a in added):
             return self.install(builder)
         step = self._step(

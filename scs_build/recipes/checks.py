@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from scs_build.errors import Location, RecipeError
 from scs_build.recipes.component import Component
+from scs_build.recipes.document import Pointer
 from scs_build.recipes.explain import allowed_hint, near_miss
 from scs_build.recipes.models import NAME, PATTERN_MEANING, User
 from scs_build.recipes.rules import FIELDS
@@ -27,6 +28,7 @@ def check_components(components: Components) -> None:
     build_order(components, components)
     for component in components.values():
         _check_users(component, _ancestors(components, component))
+        _check_merged(component)
         _check_contents(component)
         _check_rules(component)
         _check_smoke(component)
@@ -128,6 +130,25 @@ def _unknown_user(component: Component, name: str, users: Mapping[str, User], *p
         *pointer,
         solution=f"{meant}define it: users: {{{name}: {{uid: ...}}}}",
     )
+
+
+# Links of Debian's into /usr: what is put below them takes the place of the link.
+MERGED = ("/bin/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/sbin/")
+
+
+def _check_merged(component: Component) -> None:
+    recipe = component.recipe
+    places: list[tuple[str, Pointer]] = [
+        *((file.path, ("files", index, "path")) for index, file in enumerate(recipe.files)),
+        *((item.path, ("inputs", index, "path")) for index, item in enumerate(recipe.inputs)),
+        *((path, ("directories", path)) for path in recipe.directories),
+        *((path, ("links", path)) for path in recipe.links),
+    ]
+    for path, pointer in places:
+        if f"{path}/".startswith(MERGED):
+            reason = f"{pointer[0]}: `{path}` would replace a link of Debian's by a directory"
+            raise component.error(reason, *pointer, key=pointer[0] in ("directories", "links"),
+                solution=f"write /usr{path}")  # fmt: skip
 
 
 def _check_contents(component: Component) -> None:

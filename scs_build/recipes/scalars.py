@@ -63,7 +63,8 @@ def _misread(text: str, tag: str) -> ScalarError:
     if tag.endswith(":null"):
         return ScalarError(
             "a value is missing here",
-            'leave the field out, or write "" for an empty text, [] for an empty list',
+            'leave the field out, or write "" for an empty text, [] for an empty list; a text with a comma'
+            " needs quotes between { and }",
         )
     if tag.endswith(":bool"):
         meant = "true" if text.lower() in ("true", "yes", "on") else "false"

@@ -172,6 +172,17 @@ def test_what_a_later_layer_hides_is_looked_at_too(made: Made) -> None:
     assert "in a layer below the one that counts" in finding.text
 
 
+@pytest.mark.parametrize("entry", [
+    Entry("usr/lib/link.txt/inner", "file", 0o644), Entry("usr/lib/link.txt", "dir", 0o755),
+])  # fmt: skip
+def test_a_link_that_a_later_layer_makes_a_directory_is_found(made: Made, entry: Entry) -> None:
+    graph = made.graph()
+    layers = [list(layer.values()) for layer in made.layers(graph)]
+    layers[-1].append(entry)
+    found = Attribution().run(made.image(graph, layers)).findings
+    assert ("link-replaced", "/usr/lib/link.txt") in [(finding.rule, finding.path) for finding in found]
+
+
 def test_a_script_may_alter_only_what_the_table_says(made: Made) -> None:
     changed = Entry("usr/lib/alpha.txt", "file", 0o644, content=b"altered by a script\n")
     rule = "  - {path: /usr/lib/alpha.txt, by: a script, reason: it is altered on purpose"

@@ -102,6 +102,8 @@ def test_unknown_names_get_their_near_miss(write: Write, tmp_path: Path) -> None
         ("files:\n  - {source: gone, path: /gone}\n", (5, 14), "no file `gone` in images/iaas/app/files/"),
         ("files:\n  - {source: link, path: /link}\n", (5, 14), "no file `link`"),
         ("links: {/a: b}\ndirectories: {/a: root}\n", (4, 9), "`/a` is there twice"),
+        ("links: {/bin/sh: dash}\n", (4, 9), "would replace a link of Debian's by a directory"),
+        ("directories: {/lib: root}\n", (4, 15), "would replace a link of Debian's"),
         ("groups: {core: [apt]}\n", (4, 1), "only recipes of kind tools"),
         ("dropped:\n  - {path: /a**, reason: nobody needs it}\n", (5, 12), "`/a**` is not a path pattern"),
         ("dropped:\n  - {path: /a, reason: short}\n", (5, 24), "at least 10 characters"),
