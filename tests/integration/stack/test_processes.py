@@ -100,7 +100,10 @@ def descriptors() -> set[Path]:
     return set(Path("/proc/self/fd").iterdir())
 
 
-def test_a_sandbox_that_cannot_start_ends_with_a_status(tools: ToolsTree, tmp_path: Path) -> None:
+def test_a_sandbox_that_cannot_start_ends_with_a_status(
+    tools: ToolsTree, start: Start, tmp_path: Path
+) -> None:
+    start("exit 0").wait()  # what is opened once for all programs is open from here on
     before = descriptors()
     sandbox = Sandbox(layers=(tmp_path / "missing",), argv=("/bin/sh",))
     process = SandboxProcess(tools, sandbox_argv(tools, sandbox), ENVIRONMENT, tmp_path / "log")
