@@ -220,8 +220,8 @@ def end(answer: Answer, failures: Failures) -> None:
         errors["check"] = FindingError(
             f"{', '.join(bad)}: not as the contracts ask for",
             solution="mend the image, or say why: in its recipe (exceptions: {RULE: {PATH: reason}}),"
-            " of licences in policy/licences.yaml; `scs-build explain` says who brought a path, and"
-            " `scs-build shell` is a look into the tree that an image is taken from",
+            " of licences in policy/licences.yaml; `scs-build explain IMAGE PATH` says who brought a"
+            " path, and `scs-build shell IMAGE` is a look into the tree that an image is taken from",
         )
     if errors:
         raise SystemExit(report_all(errors))

@@ -14,7 +14,7 @@ from scs_build.files import NotRegularError, read_regular, write_whole
 from scs_build.inputs.artefact import Artefact
 from scs_build.inputs.asked import Asked
 from scs_build.inputs.kinds import INPUTS
-from scs_build.locks.models import FORMAT, Lock
+from scs_build.locks.models import FORMAT, UNASKED, Lock
 from scs_build.recipes.scalars import shorten
 from scs_build.strict_json import JsonError, read_json
 
@@ -97,7 +97,8 @@ def _dump(
         texts = (json.dumps(_ordered(line), ensure_ascii=False) for line in sorted(lines, key=_order))
         rows = ",\n".join(f"  {text}" for text in texts)
         blocks.append(f"{json.dumps(platform)}: [\n{rows}\n ]" if rows else f"{json.dumps(platform)}: []")
-    head = f'"format": {FORMAT},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
+    told = FORMAT if platforms.keys() <= asked.keys() else UNASKED
+    head = f'"format": {told},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
     wishes = ", ".join(f"{json.dumps(platform)}: {_block(each)}" for platform, each in sorted(asked.items()))
     if wishes:
         head += f',\n "asked": {{{wishes}}}'
@@ -175,6 +176,9 @@ def _problem(document: Any) -> str:
     if bad:
         return f"`{bad[0]}` is not a list"
     asked = document.get("asked", {})
+    if document["format"] > UNASKED and isinstance(asked, dict):
+        for platform in document["platforms"].keys() - asked.keys():
+            return f"`asked` does not say what the lock for {platform} was made for"
     valid = isinstance(asked, dict) and all(map(_is_asked, asked.values()))
     return "" if valid else "`asked` does not hold lists of texts, by platform and field"
 

@@ -122,7 +122,8 @@ def _named(component: Component, debs: set[str], wheels: set[str]) -> Iterator[t
         for index, name in enumerate(getattr(recipe.debian, field)):
             yield ("debian", field, index), name, name in debs
     if recipe.python is not None:
-        for field in ("requirements", "compile", "build"):
+        # What is in `compile` need not be needed: a recipe serves series that differ.
+        for field in ("requirements", "build"):
             for index, text in enumerate(getattr(recipe.python, field)):
                 # One with a marker may be for another platform.
                 yield ("python", field, index), text, ";" in text or distribution(text) in wheels

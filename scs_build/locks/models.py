@@ -10,6 +10,8 @@ from scs_build.inputs.asked import Asked
 
 # 2: Python lines say what each distribution requires. 3: the file says what it was made for. All are read.
 FORMAT = 3
+# The newest format that does not say what a lock was made for.
+UNASKED = 2
 
 
 @dataclass(frozen=True)

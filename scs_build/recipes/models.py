@@ -74,6 +74,8 @@ _PATTERN_WORDS = "pattern; `*` within a name, `**` over folders, `{a,b}` one of 
 
 
 def _path_pattern(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"`{text}` is not a path pattern: it does not begin with `/`")
     pattern_regex(text)
     return text
 

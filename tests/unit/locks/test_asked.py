@@ -383,3 +383,20 @@ def test_what_a_lock_was_made_for_has_one_form(checkout: Checkout, asked: object
 def test_a_request_that_somebody_damaged_is_a_difference(checkout: Checkout) -> None:
     checkout.change(LOCK, '"keystone[ldap]", ', '"keystone[ldap", ')
     assert "- python.requirements: keystone[ldap\n" in f"{checkout.refused().reason}\n"
+
+
+def test_what_is_compiled_in_another_series_need_not_be_locked(checkout: Checkout) -> None:
+    """A recipe serves series that differ: one may need to compile what the other one has a wheel of."""
+    checkout.change(RECIPE, "compile: [", "compile: [nothing-asks-for-this, ")
+    lock = json.loads((checkout.root / LOCK).read_bytes())
+    asked = lock["asked"][PLATFORM]["python.compile"]
+    lock["asked"][PLATFORM]["python.compile"] = sorted([*asked, "nothing-asks-for-this"])
+    (checkout.root / LOCK).write_text(json.dumps(lock))
+    checkout.key()
+
+
+def test_a_lock_that_lost_what_it_was_made_for_is_refused(checkout: Checkout) -> None:
+    lock = json.loads((checkout.root / LOCK).read_bytes())
+    del lock["asked"]
+    (checkout.root / LOCK).write_text(json.dumps(lock))
+    assert "does not say what the lock for linux/amd64 was made for" in checkout.refused().reason

@@ -106,6 +106,7 @@ def test_unknown_names_get_their_near_miss(write: Write, tmp_path: Path) -> None
         ("directories: {/lib: root}\n", (4, 15), "would replace a link of Debian's"),
         ("groups: {core: [apt]}\n", (4, 1), "only recipes of kind tools"),
         ("dropped:\n  - {path: /a**, reason: nobody needs it}\n", (5, 12), "`/a**` is not a path pattern"),
+        ("dropped:\n  - {path: a/b, reason: nobody needs it}\n", (5, 12), "does not begin with `/`"),
         ("dropped:\n  - {path: /a, reason: short}\n", (5, 24), "at least 10 characters"),
         (
             "generated:\n  - {path: /a, by: b, reason: it is needed}\n"
