@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
 # Whoever locks more than a terabyte has made a mistake, and the disk would be called too small.
 MAX_SIZE = 1 << 40
-AGAIN = "restore it, or remove it and write it again with `scs-build lock`"
 GAP = re.compile(r"[\s,]*")
 DECODER = json.JSONDecoder()
 
@@ -44,8 +44,8 @@ def read_lock(path: Path, platform: str) -> Lock:
     document = _load(path)
     platforms = document["platforms"]
     if platform not in platforms:
-        where, solution = Location(str(path)), "lock it with `scs-build lock --platform`"
-        raise LockError(f"holds no lock for {platform}", where=where, solution=solution)
+        solution = f"lock it with `{_command(path)} --platform {platform}`"
+        raise LockError(f"holds no lock for {platform}", where=Location(str(path)), solution=solution)
     numbered = enumerate(platforms[platform])
     artefacts = tuple(_artefact(path, platform, number, line) for number, line in numbered)
     asked = document.get("asked", {}).get(platform)
@@ -59,7 +59,7 @@ def read_own_lock(path: Path, platform: str) -> Lock:
     if (lock.image, lock.series) != (path.parent.parent.name, path.stem):
         told = f"is the lock of `{shorten(lock.image)}` in `{shorten(lock.series)}`"
         raise LockError(
-            f"{told}, and lies where another belongs", where=Location(str(path), 2), solution=AGAIN
+            f"{told}, and lies where another belongs", where=Location(str(path), 2), solution=_again(path)
         )
     return lock
 
@@ -97,6 +97,7 @@ def _dump(
         texts = (json.dumps(_ordered(line), ensure_ascii=False) for line in sorted(lines, key=_order))
         rows = ",\n".join(f"  {text}" for text in texts)
         blocks.append(f"{json.dumps(platform)}: [\n{rows}\n ]" if rows else f"{json.dumps(platform)}: []")
+    # A platform that was locked before locks said it stays as it is until it is locked again.
     told = FORMAT if platforms.keys() <= asked.keys() else UNASKED
     head = f'"format": {told},\n "image": {json.dumps(image)},\n "series": {json.dumps(series)}'
     wishes = ", ".join(f"{json.dumps(platform)}: {_block(each)}" for platform, each in sorted(asked.items()))
@@ -126,20 +127,19 @@ def _load(path: Path) -> dict[str, Any]:
         document = read_json(read_regular(path))
     except FileNotFoundError as error:
         where = Location(str(path))
-        command = f"run `scs-build lock {path.parent.parent.name} --series {path.stem}`"
-        raise LockError("there is no lock", where=where, solution=command) from error
+        raise LockError("there is no lock", where=where, solution=f"run `{_command(path)}`") from error
     except JsonError as error:
         place = Location(str(path), error.line, error.column)
-        raise LockError(error.reason, where=place, solution=AGAIN) from error
+        raise LockError(error.reason, where=place, solution=_again(path)) from error
     except NotRegularError as error:
-        raise LockError(str(error), where=Location(str(path)), solution=AGAIN) from error
+        raise LockError(str(error), where=Location(str(path)), solution=_again(path)) from error
     except OSError as error:
         if error.errno not in NO_FILE:
             raise
-        raise LockError("is no file", where=Location(str(path)), solution=AGAIN) from error
+        raise LockError("is no file", where=Location(str(path)), solution=_again(path)) from error
     problem = _problem(document)
     if problem:
-        raise LockError(problem, where=Location(str(path), 1), solution=AGAIN)
+        raise LockError(problem, where=Location(str(path), 1), solution=_again(path))
     if document["format"] > FORMAT:
         raise FormatError(
             f"has format {document['format']}, this release reads up to {FORMAT}",
@@ -150,6 +150,15 @@ def _load(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
+def _command(path: Path) -> str:
+    """Return the command that writes the lock that belongs where `path` is."""
+    return shlex.join(("scs-build", "lock", path.parent.parent.name, "--series", path.stem))
+
+
+def _again(path: Path) -> str:
+    return f"restore it, or remove it and write it again with `{_command(path)}`"
+
+
 def _check_place(path: Path, image: str, series: str) -> None:
     """A lock that was copied from elsewhere may fit by chance; it is another image's all the same."""
     here = path.parent.parent.name
@@ -157,7 +166,7 @@ def _check_place(path: Path, image: str, series: str) -> None:
         raise LockError(
             f"is the lock of `{shorten(image)}` in `{shorten(series)}`, and not of `{here}` in `{path.stem}`",
             where=Location(str(path), 1),
-            solution=AGAIN,
+            solution=_again(path),
         )
 
 
@@ -208,7 +217,7 @@ def _artefact(path: Path, platform: str, number: int, line: Any) -> Artefact:
         name = line.get("name") if isinstance(line, dict) else None
         shown = shorten(name) if isinstance(name, str) else f"artefact {number + 1}"
         what = f"{shown}: {reason}"
-        raise LockError(what, where=where, solution=AGAIN) from error
+        raise LockError(what, where=where, solution=_again(path)) from error
     return artefact
 
 

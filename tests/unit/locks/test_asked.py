@@ -399,4 +399,28 @@ def test_a_lock_that_lost_what_it_was_made_for_is_refused(checkout: Checkout) ->
     lock = json.loads((checkout.root / LOCK).read_bytes())
     del lock["asked"]
     (checkout.root / LOCK).write_text(json.dumps(lock))
-    assert "does not say what the lock for linux/amd64 was made for" in checkout.refused().reason
+    error = checkout.refused()
+    assert "does not say what the lock for linux/amd64 was made for" in error.reason
+    assert error.solution and COMMAND.removeprefix("run ") in error.solution
+
+
+def test_a_platform_that_was_locked_before_locks_said_it_is_read_beside_one_that_says_it(
+    checkout: Checkout,
+) -> None:
+    lock = read_lock(checkout.root / LOCK, PLATFORM)
+    checkout.older()
+    write_lock(checkout.root / LOCK, replace(lock, platform=OTHER))
+    assert read_lock(checkout.root / LOCK, PLATFORM).asked is None
+    assert read_lock(checkout.root / LOCK, OTHER).asked == lock.asked
+    write_lock(checkout.root / LOCK, lock)
+    assert json.loads((checkout.root / LOCK).read_text())["format"] == 3
+
+
+@pytest.mark.parametrize("text", ["{", "[]", None])
+def test_what_mends_a_lock_names_image_series_and_platform(checkout: Checkout, text: str | None) -> None:
+    if text is not None:
+        (checkout.root / LOCK).write_text(text)
+    with pytest.raises(LockError) as caught:
+        read_lock(checkout.root / LOCK, OTHER)
+    more = f" --platform {OTHER}`" if text is None else "`"
+    assert f"{COMMAND.removeprefix('run ').removesuffix('`')}{more}" in str(caught.value.solution)
