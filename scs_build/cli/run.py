@@ -68,7 +68,7 @@ def command(
 
     In a sandbox: not as root, without capabilities, root read-only, what the recipe calls writable and its
     volumes empty and in memory. Ends with the status of the program (127: there is no such program);
-    an interrupt ends it with SIGTERM.
+    an interrupt, SIGTERM or SIGHUP reaches it as SIGTERM, and if that ends it, the status is 130, 143 or 129.
     """
     from scs_build.build.runnable import runnable_images
     from scs_build.cli.running import tools_of

@@ -12,7 +12,7 @@ from typing import Literal
 from scs_build.build.runnable import RunnableImage
 from scs_build.engines.sandbox import Sandbox, divided, sandbox_argv
 from scs_build.engines.tools import ToolsTree
-from scs_build.errors import EngineError
+from scs_build.errors import EXIT_TERMINATED, EngineError
 from scs_build.interrupts import interrupts, status_of
 from scs_build.oci.tree import MergedTree
 from scs_build.stack.processes import SandboxProcess
@@ -55,7 +55,8 @@ def sandbox_of(image: RunnableImage, wish: Wish, writable: Sequence[str]) -> San
 def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: ToolsTree) -> int:
     """Run an image until it ends and return its status (128 + n after signal n).
 
-    An interrupt, SIGTERM or SIGHUP is passed on as SIGTERM; what has not ended 10 s later is killed.
+    An interrupt, SIGTERM or SIGHUP is passed on as SIGTERM; what has not ended 10 s later is killed. One that
+    SIGTERM ended has the status of what came.
     """
     sandbox = sandbox_of(image, wish, writable)
     return attended(tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment})
@@ -87,5 +88,8 @@ def attended(
             status = process.wait()
         except KeyboardInterrupt as interrupt:
             process.stop(signal.SIGHUP if shell else signal.SIGTERM, GRACE_SECONDS)
-            status = status_of(interrupt) if shell else process.wait()
+            status = process.wait() or 0
+            # That of what came, unless the program ended in its own way.
+            if shell or status == EXIT_TERMINATED:
+                status = status_of(interrupt)
     return status or 0

@@ -108,6 +108,18 @@ def wait_for(terminal: FileIO, text: bytes) -> None:
         seen += terminal.read(1024)  # raises OSError when everybody else has closed it
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_takes_no_care_of_its_end_has_the_status_of_what_came(
+    store: Store, images: object, number: signal.Signals
+) -> None:
+    code = "import time; print(1, flush=True); time.sleep(600)"
+    argv = command(store, "python", "--", "/usr/bin/python3", "-c", code)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as run:
+        assert run.stdout and run.stdout.readline() == b"1\n"
+        run.send_signal(number)
+        assert run.wait() == 128 + number
+
+
 def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:
     done = subprocess.run(command(store, "python", "--", "/none"), capture_output=True, check=False)
     assert done.returncode == 127
