@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +24,7 @@ from scs_build.inputs.python.uv import indices, resolve
 from scs_build.inputs.python.wanted import (
     Wanted,
     compiled,
+    constraint_places,
     constraints_of,
     needs,
     wanted_of,
@@ -87,19 +89,41 @@ class PythonLocker:
     ) -> list[Artefact]:
         if not wanted:
             return []
-        context, locked = self._context, by_name(request.locked, role)
+        locked = by_name(request.locked, role)
         kept = {n: li for n, li in locked.items() if not request.upgrade and n not in request.free}
         specified = [*needs(wanted), *limits.values()]
         sdists = {name: self._sdist(name, specified, kept.get(name)) for name in sorted(sources)}
         stubs = self._stubs(list(sdists.values()))
-        found = self._indices.ask(lambda index: resolve(
+        try:
+            found = self._asked(wanted, limits, sdists, stubs, kept)
+        except ResolutionError as error:
+            raise self._placed(request, error) from error
+        lines = [_same_file(line, kept.get(line.name)) for line in found if line.name not in below]
+        return [replace(line, role=role) for line in self._closed(request, wanted, lines, below)]
+
+    def _asked(
+        self, wanted: Wanted, limits: Mapping[str, Need], sdists: Mapping[str, Artefact], stubs: Path,
+        kept: Mapping[str, Artefact],
+    ) -> list[Artefact]:  # fmt: skip
+        context = self._context
+        return self._indices.ask(lambda index: resolve(
             [str(requirement) for requirement in wanted.values()], index=index,
             channel=context.series.python, platform=context.platform, work=context.work / "uv",
             constraints=[str(limit) for limit in limits.values()], sdists=sdists, stubs=stubs,
             prefer={name: line.version for name, line in kept.items()}, timeout=context.timeout,
         ))  # fmt: skip
-        lines = [_same_file(line, kept.get(line.name)) for line in found if line.name not in below]
-        return [replace(line, role=role) for line in self._closed(request, wanted, lines, below)]
+
+    def _placed(self, request: Request, error: ResolutionError) -> ResolutionError:
+        """Return an error of the resolver with the constraints that it speaks of, and where they stand."""
+        places = constraint_places(self._context)
+        spoken = [places[name] for name in places if re.search(spoken_of(name), error.reason)]
+        told = "".join(f"\n    {limit} ({where})" for limit, where in spoken)
+        reason = f"{request.image}: {error.reason}" + (f"\n  constraints in it:{told}" if told else "")
+        alone = spoken[0][1] if len(spoken) == 1 else None
+        mend = "mend a constraint, or what is asked for beside it" if spoken else None
+        return ResolutionError(
+            reason, where=alone or error.where or request.where, solution=error.solution or mend
+        )
 
     def _stubs(self, sdists: list[Artefact]) -> Path:
         """Return the folder with what uv is to see of the sdists."""
@@ -160,6 +184,11 @@ def _proof(
     extras = sorted(asked[line.name])
     requires = sorted(map(str, applicable(line.name, said[line.name], extras, values)))
     return {"requires": requires, **({"extras": extras} if extras else {})}
+
+
+def spoken_of(name: str) -> str:
+    """Return the regular expression of a distribution with one version, as uv writes it."""
+    return rf"(?<![\w.-]){re.escape(name)}=="
 
 
 def _same_file(line: Artefact, kept: Artefact | None) -> Artefact:

@@ -101,10 +101,11 @@ def _unsolved(error: ProgramError, sdists: Mapping[str, Artefact]) -> Resolution
     solution = None
     if "building from source is disabled" in error.reason:
         solution = "name in python.compile of the recipe what has no wheel, in python.build what builds it"
-    elif sdists:
-        chosen = ", ".join(f"{name} {sdist.version}" for name, sdist in sdists.items())
+    elif chosen := ", ".join(f"{n} {sdist.version}" for n, sdist in sdists.items() if n in error.reason):
         solution = f"of what is compiled, the newest allowed is taken ({chosen}): constrain it in the recipe"
-    return ResolutionError(f"uv finds no solution: {error.reason}", solution=solution)
+    # Without the line of the command, which names files that only locking has.
+    _, _, said = error.reason.partition("\n")
+    return ResolutionError(f"uv finds no solution\n{said}" if said else error.reason, solution=solution)
 
 
 def _write_preferences(path: Path, prefer: Mapping[str, str]) -> None:

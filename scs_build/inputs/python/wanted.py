@@ -45,8 +45,13 @@ def constraints_of(context: Context) -> Wanted:
 
     A line of a layer takes the place of the line of that name below.
     """
+    return {name: limit for name, (limit, _) in constraint_places(context).items()}
+
+
+def constraint_places(context: Context) -> dict[str, tuple[Requirement, Location]]:
+    """Return what `constraints_of` returns, each with the place of its line."""
     paths = (context.folder / context.series.constraints, *context.constraints)
-    return {name: limit for path in paths for name, limit, _ in requirements_in(path, context)}
+    return {name: (limit, at) for path in paths for name, limit, at in requirements_in(path, context)}
 
 
 def requirements_in(path: Path, context: Context) -> Iterator[tuple[str, Requirement, Location]]:

@@ -127,8 +127,13 @@ def test_an_index_that_loses_its_files_is_no_fault_of_the_recipe(locker: PythonL
 
 
 def test_no_solution_is_told_in_the_words_of_uv(locker: PythonLocker) -> None:
-    with pytest.raises(ResolutionError, match="library"):
+    with pytest.raises(ResolutionError, match="library") as caught:
         locker.lock(request("library>=2"))
+    error = caught.value
+    assert error.where and error.where.line == 2
+    assert f"library===1.1 ({error.where})" in error.reason
+    assert "--python-platform" not in error.reason
+    assert error.solution == "mend a constraint, or what is asked for beside it"
 
 
 @pytest.mark.parametrize("html", [False, True])
