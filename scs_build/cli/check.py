@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
@@ -217,14 +218,22 @@ def end(answer: Answer, failures: Failures) -> None:
             errors[f"{check} of {image}"] = error
     bad = dict.fromkeys(verdict["image"] for verdict in answer["verdicts"] if not verdict["ok"])
     if bad:
+        first = next(iter(bad))
+        explain = f"scs-build explain {first} {shlex.quote(_path_of(first, answer['verdicts']))}"
         errors["check"] = FindingError(
             f"{', '.join(bad)}: not as the contracts ask for",
             solution="mend the image, or say why: in its recipe (exceptions: {RULE: {PATH: reason}}),"
-            " of licences in policy/licences.yaml; `scs-build explain IMAGE PATH` says who brought a"
-            " path, and `scs-build shell IMAGE` is a look into the tree that an image is taken from",
+            f" of licences in policy/licences.yaml; `{explain}` says who brought a path, and"
+            f" `scs-build shell {first}` is a look into the tree that an image is taken from",
         )
     if errors:
         raise SystemExit(report_all(errors))
+
+
+def _path_of(image: str, verdicts: list[dict[str, Any]]) -> str:
+    """Return the first path that something was found at in an image; PATH where it was at none."""
+    found = (f for v in verdicts if v["image"] == image for f in v["findings"] if not f["accepted"])
+    return next((f"/{f['path'].lstrip('/')}" for f in found if f["path"]), "PATH")
 
 
 def _cell(findings: list[dict[str, str]]) -> str:

@@ -16,7 +16,7 @@ from scs_build.recipes.rules import Part
 FILE = "layer.yaml"
 PATHS = "images/paths.yaml"
 OURS = "scs"
-HEAD = "format: 1, name: NAME, vendor: WHO"
+HEAD = "{format: 1, name: NAME, vendor: WHO}"
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,14 @@ def world(tmp_path: Path) -> World:
     return made
 
 
+def test_the_commands_that_help_name_an_image_and_a_path(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        end(answer(verdict("hardening", EXCUSED, BAD)), {})
+    told = capsys.readouterr().err
+    assert "`scs-build explain app /usr/bin/x`" in told
+    assert "`scs-build shell app`" in told
+
+
 def test_the_verdict_comes_first_then_findings_then_where_it_lies() -> None:
     found = answer(verdict("hardening", BAD, EXCUSED, seconds=0.5), verdict("smoke"))
     found["failures"] = [{"image": "base", "check": "hardening"}]
