@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # What `check --json` prints, and what could not be looked at, by image and check.
 Answer = dict[str, Any]
 Failures = Mapping[tuple[str, str], "ScsBuildError"]
+# So many paths of an image with the same to be said of them are told one by one.
+SHOWN = 3
 
 
 def complete_check(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -245,11 +247,22 @@ def _cell(findings: list[dict[str, str]]) -> str:
 
 def _findings(verdicts: list[dict[str, Any]]) -> list[str]:
     """Return a paragraph for what must be mended and one for what is accepted."""
-    rows: dict[str, list[tuple[str, ...]]] = {"found": [], "accepted": []}
+    # By title, then by image, rule and text: of many paths with the same to be said, a few are shown.
+    groups: dict[str, dict[tuple[str, str, str], list[str]]] = {"found": {}, "accepted": {}}
     for verdict in verdicts:
         for finding in verdict["findings"]:
             # Some checks name paths as tars do, others as people.
             place = f"/{finding['path'].lstrip('/')}" if finding["path"] else ""
-            row = (verdict["image"], finding["rule"], place, finding["accepted"] or finding["text"])
-            rows["accepted" if finding["accepted"] else "found"].append(row)
-    return [f"{title}:\n{table((), lines)}" for title, lines in rows.items() if lines]
+            group = (verdict["image"], finding["rule"], finding["accepted"] or finding["text"])
+            groups["accepted" if finding["accepted"] else "found"].setdefault(group, []).append(place)
+    return [f"{title}:\n{table((), _rows(found))}" for title, found in groups.items() if found]
+
+
+def _rows(groups: Mapping[tuple[str, str, str], list[str]]) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for (image, rule, text), places in groups.items():
+        rows += [(image, rule, place, text) for place in places[:SHOWN]]
+        if len(places) > SHOWN:
+            rest = f"and {len(places) - SHOWN} more of this rule; --json has all"
+            rows.append((image, rule, "", rest))
+    return rows

@@ -46,6 +46,18 @@ def world(tmp_path: Path) -> World:
     return made
 
 
+def test_of_many_paths_with_the_same_to_be_said_a_few_are_told() -> None:
+    same = [Finding("setuid", f"usr/{number}", "the same") for number in range(1039)]
+    text = result_text(answer(verdict("hardening", *same, Finding("setuid", "usr/x", "another"))))
+    assert text.split("found:\n")[1].split("\n\n")[0].splitlines() == [
+        "app  setuid  /usr/0  the same",
+        "app  setuid  /usr/1  the same",
+        "app  setuid  /usr/2  the same",
+        "app  setuid          and 1036 more of this rule; --json has all",
+        "app  setuid  /usr/x  another",
+    ]
+
+
 def test_the_commands_that_help_name_an_image_and_a_path(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         end(answer(verdict("hardening", EXCUSED, BAD)), {})
