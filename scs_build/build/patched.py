@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from scs_build.inputs.archive import clean
+from scs_build.canonical import sha256_bytes
+from scs_build.inputs.archive import hashed
 from scs_build.inputs.artefact import Artefact, Member
-from scs_build.inputs.python.source_archive import source_files
+from scs_build.inputs.python.source_archive import source_members
 from scs_build.recipes.patches.diff import apply
 from scs_build.recipes.patches.patch import Patch
 
@@ -50,10 +50,18 @@ def patched_sdist(archive: Path, patches: tuple[Patch, ...]) -> dict[str, Source
 
 
 def _sources(archive: Path, paths: set[str]) -> Iterator[tuple[str, Source]]:
-    for file in source_files(archive):
-        path = clean(file.name).partition("/")[2]
-        if path in paths:
-            yield path, Source(file.content.read(), 0o755 if file.executable else 0o644)
+    contents: dict[str, bytes] = {}
+
+    def take(name: str, stream: IO[bytes]) -> str:
+        if name.partition("/")[2] not in paths:
+            return hashed(name, stream)
+        contents[name] = stream.read()
+        return sha256_bytes(contents[name])
+
+    for member in source_members(archive, take):
+        if member.path in contents:
+            mode = 0o755 if member.mode & 0o100 else 0o644
+            yield member.path.partition("/")[2], Source(contents[member.path], mode)
 
 
 def patched_tree(
@@ -76,6 +84,6 @@ def patched_tree(
 
 
 def _member(member: Member, content: bytes, folder: Path) -> Member:
-    digest = sha256(content).hexdigest()
+    digest = sha256_bytes(content)
     (folder / digest).write_bytes(content)
     return replace(member, size=len(content), sha256=digest)

@@ -1,7 +1,7 @@
-"""How a program was linked, read from its header, its program headers and its dynamic section.
+"""How a program was linked, read from its program headers and its dynamic section.
 
-Read by `struct`: pyelftools makes itself a parser for each file, which takes ten times as long for the
-same facts.
+pyelftools reads the header. Its segments and tags are not used: for each file they read every section,
+which takes ten times as long as all that is needed here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ _D = {
     "DT_NEEDED": 1, "DT_STRTAB": 5, "DT_STRSZ": 10, "DT_SONAME": 14, "DT_RPATH": 15, "DT_TEXTREL": 22,
     "DT_BIND_NOW": 24, "DT_RUNPATH": 29, "DT_FLAGS": 30, "DT_FLAGS_1": 0x6FFFFFFB,
 }  # fmt: skip
-_IDENT, _NARROW, _WIDE, _ORDERS = 16, 1, 2, {1: "<", 2: ">"}
-_REL, _EXEC, _DYN = 1, 2, 3
+_WIDE = 64
 _EXECUTE, _WRITE = 1, 2
 _BIND_NOW, _NOW, _PIE = 0x8, 0x1, 0x08000000
 # More than any program has; a damaged file may name any number.
@@ -39,27 +38,34 @@ def elf_facts(stream: IO[bytes]) -> dict[str, Any]:
     `stack_protector`, `fortified`, `checkable` (it calls what fortified code never calls), all None where
     there are none. A file that cannot be read has only `broken`, one that is not linked yet only `object`.
     """
+    from elftools.common.exceptions import ELFError
+
     try:
         return _facts(stream)
-    # A damaged file may say anything of itself.
-    except (ArithmeticError, LookupError, ValueError, struct.error) as error:
-        return {"broken": str(error)}
+    # Of damaged files pyelftools raises many kinds.
+    except (
+        ELFError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error,
+    ) as error:  # fmt: skip
+        return {"broken": str(error) or type(error).__name__}
 
 
 def _facts(stream: IO[bytes]) -> dict[str, Any]:
-    file = _file(stream)
-    if file.type == _REL:
+    from elftools.elf.elffile import ELFFile
+
+    file = ELFFile(stream)
+    kind = file.header["e_type"]
+    if kind == "ET_REL":
         return {"object": True}
-    if file.type not in (_EXEC, _DYN):
-        raise ValueError(f"neither a program nor a library (type {file.type})")
+    if kind not in ("ET_EXEC", "ET_DYN"):
+        raise ValueError(f"neither a program nor a library ({kind})")
     headers = list(_headers(file, stream))
     by_type = {header.type: header for header in reversed(headers)}
     dynamic, loader = by_type.get(_P["PT_DYNAMIC"]), by_type.get(_P["PT_INTERP"])
     tags = dict(_tags(file, stream, dynamic.offset)) if dynamic else {}
     names = _names(stream, headers, tags)
-    pie = file.type == _DYN and _is_program(tags, with_loader=loader is not None)
+    pie = kind == "ET_DYN" and _is_program(tags, with_loader=loader is not None)
     return {
-        "program": file.type == _EXEC or pie,
+        "program": kind == "ET_EXEC" or pie,
         "pie": pie,
         "loader": _loader(stream, loader) if loader else "",
         **_memory(headers, tags),
@@ -67,31 +73,6 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
         # A static program has the functions themselves, under no name.
         **_symbols(names if _D["DT_NEEDED"] in tags else None),
     }
-
-
-class _File(NamedTuple):
-    """What the header says: byte order and width, the kind of file, where `number` program headers are."""
-
-    order: str
-    wide: bool
-    type: int
-    start: int
-    step: int
-    number: int
-
-
-def _file(stream: IO[bytes]) -> _File:
-    stream.seek(0)
-    ident = stream.read(_IDENT)
-    if len(ident) < _IDENT or not ident.startswith(b"\x7fELF"):
-        raise ValueError("it has no header")
-    if ident[4] not in (_NARROW, _WIDE) or ident[5] not in _ORDERS:
-        raise ValueError("its header names no width or no byte order")
-    order, wide = _ORDERS[ident[5]], ident[4] == _WIDE
-    # Type, machine, version, entry, program headers, sections, flags, then six sizes and numbers.
-    form = struct.Struct(order + ("2HI3QI6H" if wide else "2H5I6H"))
-    kind, _, _, _, start, _, _, _, step, number, *_ = form.unpack(stream.read(form.size))
-    return _File(order, wide, kind, start, step, number)
 
 
 class _Header(NamedTuple):
@@ -107,17 +88,19 @@ class _Header(NamedTuple):
     align: int
 
 
-def _headers(file: _File, stream: IO[bytes]) -> Iterator[_Header]:
-    form = struct.Struct(file.order + ("2I6Q" if file.wide else "8I"))
-    for number in range(min(file.number, MAX_HEADERS)):
-        stream.seek(file.start + number * file.step)
+def _headers(file: Any, stream: IO[bytes]) -> Iterator[_Header]:
+    order, wide = "<" if file.little_endian else ">", file.elfclass == _WIDE
+    form = struct.Struct(order + ("2I6Q" if wide else "8I"))
+    start, step = file.header["e_phoff"], file.header["e_phentsize"]
+    for number in range(min(file.num_segments(), MAX_HEADERS)):
+        stream.seek(start + number * step)
         values = form.unpack(stream.read(form.size))
         # A 32-bit file has the flags behind the sizes.
-        yield _Header._make(values if file.wide else (values[0], values[6], *values[1:6], values[7]))
+        yield _Header._make(values if wide else (values[0], values[6], *values[1:6], values[7]))
 
 
-def _tags(file: _File, stream: IO[bytes], start: int) -> Iterator[tuple[int, int]]:
-    form = struct.Struct(file.order + ("qQ" if file.wide else "iI"))
+def _tags(file: Any, stream: IO[bytes], start: int) -> Iterator[tuple[int, int]]:
+    form = struct.Struct(("<" if file.little_endian else ">") + ("qQ" if file.elfclass == _WIDE else "iI"))
     stream.seek(start)
     section = stream.read(form.size * MAX_TAGS)
     for tag, value in form.iter_unpack(section[: len(section) // form.size * form.size]):

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from scs_build.errors import IntegrityError, Location
-from scs_build.inputs.archive import tar_members, zip_members
+from scs_build.inputs.archive import zip_members
 from scs_build.inputs.artefact import LINE, Artefact, Forms, Member, Notes
 from scs_build.inputs.description import Description, Identity
 from scs_build.inputs.purl import package_url
@@ -70,17 +69,9 @@ class SdistInput(_Distribution):
 
     def index(self, artefact: Artefact, path: Path, notes: Notes | None = None) -> Iterator[Member]:  # noqa: ARG002
         """Yield the paths of the source archive."""
-        import tarfile
-        import zipfile
+        from scs_build.inputs.python.source_archive import source_members
 
-        if zipfile.is_zipfile(path):
-            yield from zip_members(path)
-            return
-        try:
-            with tarfile.open(path, "r:*") as archive:
-                yield from tar_members(archive)
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
+        return source_members(path)
 
     def placed(
         self,

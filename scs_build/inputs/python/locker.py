@@ -116,7 +116,7 @@ class PythonLocker:
     def _placed(self, request: Request, error: ResolutionError) -> ResolutionError:
         """Return an error of the resolver with the constraints that it speaks of, and where they stand."""
         places = constraint_places(self._context)
-        spoken = [places[name] for name in places if re.search(spoken_of(name), error.reason)]
+        spoken = [places[name] for name in places if re.search(_spoken_of(name), error.reason)]
         told = "".join(f"\n    {limit} ({where})" for limit, where in spoken)
         reason = f"{request.image}: {error.reason}" + (f"\n  constraints in it:{told}" if told else "")
         alone = spoken[0][1] if len(spoken) == 1 else None
@@ -186,7 +186,7 @@ def _proof(
     return {"requires": requires, **({"extras": extras} if extras else {})}
 
 
-def spoken_of(name: str) -> str:
+def _spoken_of(name: str) -> str:
     """Return the regular expression of a distribution with one version, as uv writes it."""
     return rf"(?<![\w.-]){re.escape(name)}=="
 

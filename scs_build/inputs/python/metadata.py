@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from scs_build.canonical import sha256_bytes
 from scs_build.errors import IntegrityError, Location, ResolutionError
+from scs_build.inputs.archive import hashed
 from scs_build.inputs.python.requirements import canonical
-from scs_build.inputs.python.source_archive import source_files
+from scs_build.inputs.python.source_archive import source_members
 
 if TYPE_CHECKING:
     from scs_build.inputs.artefact import Artefact
@@ -94,17 +96,24 @@ def _wheel_texts(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             (found,) = (info for info in archive.infolist() if IN_WHEEL.fullmatch(info.filename))
-            return {"METADATA": _text(archive.open(found))}
+            return {"METADATA": _bounded(archive.open(found)).decode(errors="replace")}
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise IntegrityError(f"is not a wheel: {error}", where=Location(str(path))) from error
 
 
 def _sdist_texts(path: Path, project: str) -> dict[str, str]:
-    told = (file for file in source_files(path) if _is_metadata(file.name, project))
-    try:
-        return {file.name.rpartition("/")[2]: _text(file.content) for file in told}
-    except ValueError as error:
-        raise IntegrityError(f"is not a source archive: {error}", where=Location(str(path))) from error
+    texts: dict[str, str] = {}
+
+    def take(name: str, stream: IO[bytes]) -> str:
+        if not _is_metadata(name, project):
+            return hashed(name, stream)
+        data = _bounded(stream)
+        texts[name.rpartition("/")[2]] = data.decode(errors="replace")
+        return sha256_bytes(data)
+
+    for _ in source_members(path, take):
+        pass
+    return texts
 
 
 def _is_metadata(name: str, project: str) -> bool:
@@ -113,8 +122,8 @@ def _is_metadata(name: str, project: str) -> bool:
     return found is not None and canonical(found["project"] or project) == project
 
 
-def _text(stream: IO[bytes]) -> str:
+def _bounded(stream: IO[bytes]) -> bytes:
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ValueError(f"its metadata is larger than {MOST_BYTES} bytes")
-    return data.decode(errors="replace")
+    return data
