@@ -88,9 +88,9 @@ def wait_for(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 def htpasswd(user: str, password: str) -> str:
     """Return a line of an htpasswd file; bcrypt, the only one that the registry takes, from perl's crypt."""
-    program = "print crypt($ARGV[0], q($2b$05$) . substr($ARGV[1], 0, 22))"
-    argv = ["perl", "-e", program, password, secrets.token_hex(16)]
-    made = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    # The password is input: as an argument, one that begins with a dash would be an option of perl.
+    argv = ["perl", "-e", "print crypt(<STDIN>, q($2b$05$) . substr($ARGV[0], 0, 22))", secrets.token_hex(16)]
+    made = subprocess.run(argv, input=password, check=True, capture_output=True, text=True).stdout
     assert made.startswith("$2b$05$")
     return f"{user}:{made}\n"
 
