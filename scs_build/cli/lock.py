@@ -80,9 +80,12 @@ def make_locks(
     """Lock images and print what changed."""
     from scs_build.errors import OfflineError
     from scs_build.locks.lock import lock_images
+    from scs_build.locks.upgrade import refuse_unknown
 
     if session.offline:
         raise OfflineError("locking asks package indices", solution="leave --offline out, or use --check")
+    if packages:
+        refuse_unknown(session.catalogue, session.series, images, session.platform, packages)
     before = image_keys(session)
     with session.store.lock("apt"):
         changes = lock_images(
@@ -96,6 +99,15 @@ def make_locks(
     lines += [f"\nthis rebuilds: {', '.join(rebuilds) or 'nothing'}"] if lines else ["nothing changed"]
     answer = {"changes": [change.to_json() for change in changes], "rebuilds": rebuilds}
     print_result(answer, "\n".join(lines), as_json=session.json)
+    warn_of_idle(session, images)
+
+
+def warn_of_idle(session: Session, images: tuple[str, ...]) -> None:
+    """Say which specifiers of the series concern no image, where the whole series was asked for."""
+    from scs_build.locks.idle import idle_specifiers
+
+    for text in () if images else idle_specifiers(session.catalogue, session.series, session.platform):
+        session.progress.say(f"warning: {text}")
 
 
 def image_keys(session: Session) -> dict[str, str | None]:
@@ -147,6 +159,7 @@ def check_locks(session: Session, images: tuple[str, ...]) -> None:
     findings = {name: check_lock(session.catalogue, session.series, name, session.platform) for name in names}
     text = "\n".join(finding for found in findings.values() for finding in found)
     print_result(findings, text or f"{len(names)} locks fit their recipes", as_json=session.json)
+    warn_of_idle(session, images)
     wrong = [name for name, found in findings.items() if found]
     if wrong:
         raise LockError(

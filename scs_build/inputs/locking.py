@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -39,8 +39,9 @@ class Context:
     """What is the same for all images of one call.
 
     `folder` is the series' folder in the recipes, `constraints` are files of layers whose lines take the
-    place of those in the series' own; `work` is a directory that may outlive the call (package
-    indices lie there and are only refreshed). Without a `depot` locks can be checked, not made.
+    place of those in the series' own, `specified_at` tells where the series' specifier of a name stands;
+    `work` is a directory that may outlive the call (package indices lie there and are only refreshed).
+    Without a `depot` locks can be checked, not made.
     """
 
     series: Series
@@ -52,6 +53,7 @@ class Context:
     depot: Depot | None = None
     timeout: int = TIMEOUT
     constraints: tuple[Path, ...] = ()
+    specified_at: Callable[[str], Location] = Location
 
     @property
     def store(self) -> Depot:

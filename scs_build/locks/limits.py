@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,7 +33,7 @@ class Constraint(NamedTuple):
 
 
 class Limits:
-    """The constraints of a series on one platform, those of layers last, and what it says of its components.
+    """The constraints of a series on one platform, those of layers last, and its specifiers.
 
     Reading raises `RecipeError` at a line that is no requirement.
     """
@@ -40,6 +41,9 @@ class Limits:
     def __init__(self, catalogue: Catalogue, series: str, platform: str) -> None:
         self._catalogue = catalogue
         self._context = context = context_of(catalogue, series, platform)
+        self._specified: dict[str, list[str]] = {}
+        for name in context.series.components:
+            self._specified.setdefault(distribution(name), []).append(name)
         self._lines: dict[str, list[Constraint]] = {}
         for path in (context.folder / context.series.constraints, *context.constraints):
             for line in _constraints(path, str(catalogue.shown(path))):
@@ -49,7 +53,7 @@ class Limits:
         """Raise `LockError` when a version of a lock is excluded: it has to be locked again."""
         for kind in ("wheel", "sdist"):
             for line in lock.of_kind(kind):
-                for name, specifier, where in self._of(line, asked=lock.asked is None):
+                for name, specifier, where in self._of(line, told=lock.asked is not None):
                     if not specifier.contains(line.version, prereleases=True):
                         raise LockError(
                             f"{name}{specifier} excludes {line.version}, to which {lock.image} is locked",
@@ -57,27 +61,25 @@ class Limits:
                             solution=f"run `{lock_command(self._catalogue, lock)}`",
                         )
 
-    def _of(self, line: Artefact, *, asked: bool) -> Iterator[tuple[str, SpecifierSet, Location]]:
+    def _of(self, line: Artefact, *, told: bool) -> Iterator[tuple[str, SpecifierSet, Location]]:
         """Yield the limits of a line that it does not fulfil by the letter.
 
-        A specifier of the series concerns only what a recipe asks for; a lock that says what it was made for
-        has it in that.
+        A lock that has `told` what it was made for says there which specifiers what the recipe names has.
         """
         constraints = self._lines.get(line.name, ())
         if constraints and constraints[-1].pinned != line.version:
             found = ((applies(each.text, each.where, self._context), each.where) for each in constraints)
             last = [(requirement.specifier, where) for requirement, where in found if requirement][-1:]
             yield from ((line.name, specifier, where) for specifier, where in last)
-        if asked and "requirement" in line.data:
-            yield from self._components(line.name)
+        if not (told and "requirement" in line.data):
+            yield from self._specifiers(line.name)
 
-    def _components(self, name: str) -> Iterator[tuple[str, SpecifierSet, Location]]:
-        from packaging.specifiers import SpecifierSet
+    def _specifiers(self, name: str) -> Iterator[tuple[str, SpecifierSet, Location]]:
+        for written in self._specified.get(name, ()):
+            from packaging.specifiers import SpecifierSet
 
-        for component, specifier in self._context.series.components.items():
-            if distribution(component) == name:
-                where = self._catalogue.place_in_series(self._context.series.name, "components", component)
-                yield name, SpecifierSet(specifier), where
+            specifier = SpecifierSet(self._context.series.components[written])
+            yield name, specifier, self._context.specified_at(written)
 
 
 def context_of(catalogue: Catalogue, series: str, platform: str) -> Context:
@@ -85,6 +87,7 @@ def context_of(catalogue: Catalogue, series: str, platform: str) -> Context:
     return Context(
         series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform,
         site=Site(), work=Path(), progress=Silent(), constraints=catalogue.constraints(series),
+        specified_at=partial(catalogue.place_in_series, series, "components"),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def lock_images(
         series=catalogue.series(series), folder=catalogue.series_folder(series), platform=platform, site=site,
         constraints=catalogue.constraints(series), work=work, progress=progress,
         depot=StoreDepot(store, site, progress, timeout), timeout=timeout,
+        specified_at=partial(catalogue.place_in_series, series, "components"),
     )  # fmt: skip
     tools, locks, moved, unsaid = lockers(context), dict(old), set[str](), set[str]()
     order = [n for n in _ordered(catalogue, every | chosen) if n in chosen or present[n] is not None]

@@ -18,15 +18,16 @@ from scs_build.inputs.python.closure import check_closure
 from scs_build.inputs.python.environment import environment
 from scs_build.inputs.python.index import IndexFile, lose, project_files
 from scs_build.inputs.python.metadata import read_metadata
-from scs_build.inputs.python.requirements import Need, applicable, asked_extras
+from scs_build.inputs.python.requirements import Need, applicable, asked_extras, canonical
 from scs_build.inputs.python.sources import choose_sdist, write_stubs
 from scs_build.inputs.python.uv import indices, resolve
 from scs_build.inputs.python.wanted import (
     Wanted,
     compiled,
     constraint_places,
-    constraints_of,
+    limits_of,
     needs,
+    specifiers_of,
     wanted_of,
     wanted_to_build,
 )
@@ -51,8 +52,8 @@ class PythonLocker:
         return Fallback("the Python index", indices(self._context.site), self._context.progress, lose)
 
     @cached_property
-    def _constraints(self) -> dict[str, Need]:
-        return {name: Need.of(limit) for name, limit in constraints_of(self._context).items()}
+    def _limits(self) -> dict[str, Need]:
+        return {name: Need.of(limit) for name, limit in limits_of(self._context).items()}
 
     def lock(self, request: Request) -> list[Artefact]:
         """Return the lock lines of the image; see `Locker`."""
@@ -60,13 +61,13 @@ class PythonLocker:
             return []
         tools = request.recipe.kind == "tools"
         below = by_name(request.parents, "image")
-        limits = {} if tools else dict(self._constraints)
+        limits = {} if tools else dict(self._limits)
         limits |= {name: Need(name, frozenset(), f"=={line.version}") for name, line in below.items()}
         wanted = wanted_of(request, self._context)
         own = self._resolve(request, wanted, limits, compiled(request) - below.keys(), "image", below)
         own = [self._root(line, wanted, tools) for line in own]
         to_build = wanted_to_build(request, self._context)
-        return own + self._resolve(request, to_build, self._constraints, frozenset(), "build", {})
+        return own + self._resolve(request, to_build, self._limits, frozenset(), "build", {})
 
     @staticmethod
     def _root(line: Artefact, wanted: Wanted, tools: bool) -> Artefact:
@@ -114,9 +115,14 @@ class PythonLocker:
         ))  # fmt: skip
 
     def _placed(self, request: Request, error: ResolutionError) -> ResolutionError:
-        """Return an error of the resolver with the constraints that it speaks of, and where they stand."""
+        """Return an error of the resolver with what it speaks of of the series, and where that stands."""
         places = constraint_places(self._context)
         spoken = [places[name] for name in places if re.search(_spoken_of(name), error.reason)]
+        spoken += [
+            (specifier, where)
+            for specifier, where in specifiers_of(self._context)
+            if re.search(_spoken_of(canonical(specifier.name), "[<>=!~]"), error.reason)
+        ]
         told = "".join(f"\n    {limit} ({where})" for limit, where in spoken)
         reason = f"{request.image}: {error.reason}" + (f"\n  constraints in it:{told}" if told else "")
         alone = spoken[0][1] if len(spoken) == 1 else None
@@ -173,7 +179,7 @@ class PythonLocker:
 
     def check(self, request: Request) -> list[Finding]:
         """Return what the image's lock lacks or has too much; see `Locker`."""
-        limits = {} if request.recipe.kind == "tools" else self._constraints
+        limits = {} if request.recipe.kind == "tools" else self._limits
         return check_lines(request, self._context, limits)
 
 
@@ -186,9 +192,9 @@ def _proof(
     return {"requires": requires, **({"extras": extras} if extras else {})}
 
 
-def _spoken_of(name: str) -> str:
-    """Return the regular expression of a distribution with one version, as uv writes it."""
-    return rf"(?<![\w.-]){re.escape(name)}=="
+def _spoken_of(name: str, operator: str = "==") -> str:
+    """Return the regular expression of a distribution with a version, one with the other operators too."""
+    return rf"(?<![\w.-]){re.escape(name)}{operator}"
 
 
 def _same_file(line: Artefact, kept: Artefact | None) -> Artefact:

@@ -40,16 +40,28 @@ def compiled(request: Request) -> frozenset[str]:
     return frozenset(canonical(name) for name in python.compile) if python else frozenset()
 
 
-def constraints_of(context: Context) -> Wanted:
-    """Return the series' upper constraints that apply to its interpreter, by canonical name.
+def limits_of(context: Context) -> Wanted:
+    """Return which versions the series allows, whoever needs them: its constraints, and its specifiers."""
+    limits = {name: limit for name, (limit, _) in constraint_places(context).items()}
+    for specifier, _ in specifiers_of(context):
+        known = limits.setdefault(canonical(specifier.name), specifier)
+        if known is not specifier:
+            known.specifier &= specifier.specifier
+    return limits
 
-    A line of a layer takes the place of the line of that name below.
-    """
-    return {name: limit for name, (limit, _) in constraint_places(context).items()}
+
+def specifiers_of(context: Context) -> Iterator[tuple[Requirement, Location]]:
+    """Yield the specifiers of the series, each with the place where it stands."""
+    for name, specifier in context.series.components.items():
+        where = context.specified_at(name)
+        yield parse(f"{name}{specifier}", where), where
 
 
 def constraint_places(context: Context) -> dict[str, tuple[Requirement, Location]]:
-    """Return what `constraints_of` returns, each with the place of its line."""
+    """Return the upper constraints for the series' interpreter by canonical name, with their places.
+
+    A line of a layer takes the place of the line of that name below.
+    """
     paths = (context.folder / context.series.constraints, *context.constraints)
     return {name: (limit, at) for path in paths for name, limit, at in requirements_in(path, context)}
 

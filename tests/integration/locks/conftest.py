@@ -54,11 +54,12 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Index]:
 def make_locker(tmp_path: Path, said: Said) -> MakeLocker:
     """Return a locker under constraints that asks these indices."""
 
-    def make(*urls: str, constraints: str = "", timeout: int = 30) -> PythonLocker:
+    def make(*urls: str, constraints: str = "", timeout: int = 30, **components: str) -> PythonLocker:
         (tmp_path / "constraints.txt").write_text(constraints)
         site = Site(python=urls)
         depot = StoreDepot(Store(tmp_path / "store"), site, said, timeout)
-        context = Context(SERIES, tmp_path, "linux/amd64", site, tmp_path / "work", said)
+        series = SERIES.model_copy(update={"components": {**SERIES.components, **components}})
+        context = Context(series, tmp_path, "linux/amd64", site, tmp_path / "work", said)
         return PythonLocker(replace(context, depot=depot, timeout=timeout))
 
     return make

@@ -136,6 +136,38 @@ def test_no_solution_is_told_in_the_words_of_uv(locker: PythonLocker) -> None:
     assert error.solution == "mend a constraint, or what is asked for beside it"
 
 
+def test_a_specifier_of_the_series_holds_for_what_is_only_needed(
+    locker: PythonLocker, index: Index, make_locker: MakeLocker
+) -> None:
+    lines = tuple(make_locker(index.url).lock(request("service")))
+    assert versions(lines)["wheel:library"] == "1.2"
+    specified = make_locker(index.url, Library="<1.2")
+    assert reasons(specified, "service", locked=lines) == ["the series constrains library<1.2, locked is 1.2"]
+    again = tuple(specified.lock(request("service", locked=lines)))
+    assert versions(again)["wheel:library"] == "1.1"
+    assert reasons(specified, "service", locked=again) == []
+    assert "requirement" not in {line.name: line.data for line in again}["library"]
+
+
+def test_a_specifier_and_a_constraint_that_contradict_are_both_told(
+    locker: PythonLocker, index: Index, make_locker: MakeLocker
+) -> None:
+    specified = make_locker(index.url, constraints=CONSTRAINTS, library="~=1.2")
+    with pytest.raises(ResolutionError) as caught:
+        specified.lock(request("service"))
+    assert "library===1.1 (" in caught.value.reason
+    assert "library~=1.2 (" in caught.value.reason
+    assert make_locker(index.url, library="~=1.2").lock(request("service"))
+
+
+def test_a_specifier_that_nothing_fulfils_is_told_where_it_stands(
+    locker: PythonLocker, index: Index, make_locker: MakeLocker
+) -> None:
+    with pytest.raises(ResolutionError) as caught:
+        make_locker(index.url, library="<1").lock(request("service"))
+    assert "\n    library<1 (library)" in caught.value.reason  # where `specified_at` of these tests says
+
+
 @pytest.mark.parametrize("html", [False, True])
 def test_a_file_is_found_again_by_its_hash(locker: PythonLocker, index: Index, html: bool) -> None:
     (line,) = locker.lock(request("library"))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scs_build.cli.lock import image_keys
 from scs_build.cli.options import Session
-from tests.unit.plan.conftest import LOCKS, World
+from scs_build.errors import UnknownNameError
+from scs_build.locks.upgrade import refuse_unknown
+from scs_build.recipes.catalogue import Catalogue
+from tests.unit.cli.conftest import Said
+from tests.unit.plan.conftest import LOCKS, SERIES, World
+
+Call = Callable[..., Said]
 
 
 @pytest.fixture
@@ -43,3 +50,35 @@ def test_a_first_lock_rebuilds_what_had_none(world: World) -> None:
     assert before.pop("sibling") is None and all(before.values())
     world.lock("iaas/sibling", LOCKS["iaas/sibling"])
     assert image_keys(session)["sibling"]
+
+
+@pytest.mark.parametrize(
+    ("images", "package", "hint"),
+    [
+        ((), "sib1", "did you mean `sib`?"),
+        ((), "App", "did you mean `app`?"),
+        ((), "zzz", "as the lock files do"),
+        (("sibling",), "fast", "app has it: name that image"),
+    ],
+)
+def test_a_package_that_no_lock_has_is_not_upgraded(
+    world: World, call: Call, images: tuple[str, ...], package: str, hint: str
+) -> None:
+    said = call("lock", *images, "--upgrade-package", package, "--root", str(world.root))
+    assert said.status == UnknownNameError.exit_code
+    assert f"has a package `{package}`" in said.stderr
+    assert hint in said.stderr
+
+
+def test_packages_that_locks_have_are_known(world: World) -> None:
+    catalogue = Catalogue.load(world.root)
+    refuse_unknown(catalogue, SERIES, (), "linux/amd64", ("sib", "fast", "uv"))
+    refuse_unknown(catalogue, SERIES, ("app",), "linux/amd64", ("openssl", "app"))
+
+
+def test_where_a_lock_is_not_there_yet_its_packages_are_not_known(world: World) -> None:
+    (world.root / "images/iaas/sibling/lock/2026.1.json").unlink()
+    catalogue = Catalogue.load(world.root)
+    refuse_unknown(catalogue, SERIES, (), "linux/amd64", ("libsib",))
+    with pytest.raises(UnknownNameError):
+        refuse_unknown(catalogue, SERIES, ("app",), "linux/amd64", ("libsib",))

@@ -22,6 +22,7 @@ from scs_build.errors import LockError, RecipeError
 from scs_build.inputs.asked import asked_of, differences
 from scs_build.locks.check import check_lock
 from scs_build.locks.files import lock_path, read_lock, write_lock
+from scs_build.locks.idle import idle_specifiers
 from scs_build.locks.lock import lock_images
 from scs_build.plan.graph import Graph
 from scs_build.progress import Silent
@@ -222,6 +223,49 @@ def test_another_specifier_of_the_series_is_told_in_its_file(checkout: Checkout)
     assert str(checkout.refused().where) == f"{LINE}:14:13"
 
 
+def test_a_specifier_holds_for_what_no_recipe_names(checkout: Checkout) -> None:
+    before = checkout.key()
+    checkout.change(LINE, "  keystone: ~=29.0", "  keystone: ~=29.0\n  Vine: ~=5.1")
+    assert checkout.key() == before
+    checkout.change(LINE, "Vine: ~=5.1", "Vine: '>5.1'")
+    error = checkout.refused()
+    assert error.reason == "vine>5.1 excludes 5.1.0, to which keystone is locked"
+    assert (str(error.where), error.solution) == (f"{LINE}:15:9", COMMAND)
+    (finding,) = check_lock(checkout.catalogue(), SERIES, "keystone", PLATFORM)
+    assert finding.endswith("the series constrains vine===5.1.0,>5.1, locked is 5.1.0")
+    assert checkout.key(image="mariadb")
+
+
+def test_a_specifier_holds_for_what_builds_need(checkout: Checkout) -> None:
+    checkout.change(LINE, "  keystone: ~=29.0", "  keystone: ~=29.0\n  setuptools: '<70'")
+    assert checkout.refused().reason.startswith("setuptools<70 excludes ")
+
+
+def test_a_specifier_for_what_no_image_has_is_told(checkout: Checkout) -> None:
+    assert idle_specifiers(checkout.catalogue(), SERIES, PLATFORM) == []
+    checkout.change(LINE, "  keystone: ~=29.0", "  keystone: ~=29.0\n  keystoen: ~=29.0\n  zzz: '>1'")
+    says = f"no image of {SERIES} has the distribution"
+    assert idle_specifiers(checkout.catalogue(), SERIES, PLATFORM) == [
+        f"{LINE}:15:13: {says} keystoen: the specifier does nothing; did you mean `keystone`?",
+        f"{LINE}:16:8: {says} zzz: the specifier does nothing",
+    ]
+    (checkout.root / f"images/iaas/mariadb/lock/{SERIES}.json").unlink()
+    assert idle_specifiers(checkout.catalogue(), SERIES, PLATFORM) == []
+
+
+def test_lock_says_which_specifiers_do_nothing(
+    checkout: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.change(LINE, "  keystone: ~=29.0", "  keystone: ~=29.0\n  keystoen: ~=29.0")
+    common = ("--root", str(checkout.root), "--store", str(tmp_path / "store"), "--series", SERIES)
+    assert main(("lock", "--check", *common)) == 0
+    assert f"warning: {LINE}:15:13: no image of {SERIES} has" in capsys.readouterr().err
+    assert main(("lock", "keystone", *common)) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert main(("lock", *common)) == 0
+    assert f"warning: {LINE}:15:13: no image of {SERIES} has" in capsys.readouterr().err
+
+
 def test_other_suites_concern_every_lock_of_the_series(checkout: Checkout) -> None:
     checkout.change(LINE, "trixie-updates, ", "")
     error = checkout.refused(image="debian")
@@ -335,6 +379,16 @@ def test_a_recipe_of_a_layer_is_compared_and_the_command_names_the_layer(
     error = checkout.refused(acme)
     assert error.where and error.where.path == str(path)
     assert error.solution == f"run `scs-build lock keystone --series 2026.1 --recipes '{acme}'`"
+    checkout.key()
+
+
+def test_a_layer_specifies_what_no_recipe_names_and_is_named(checkout: Checkout, tmp_path: Path) -> None:
+    acme = layer(tmp_path / "acme")
+    (acme / LINE).parent.mkdir(parents=True)
+    (acme / LINE).write_text('format: 1\ncomponents: {vine: "<5.1"}\n')
+    error = checkout.refused(acme)
+    assert str(error.where) == f"{acme}/{LINE}:2:20"
+    assert error.reason == "vine<5.1 excludes 5.1.0, to which keystone is locked"
     checkout.key()
 
 

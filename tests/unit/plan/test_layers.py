@@ -141,11 +141,11 @@ def test_an_overridden_constraint_asks_for_a_lock_where_it_stands(site: Site) ->
     assert site.compared() == {"app": "changed"}
 
 
-def test_an_overridden_specifier_concerns_what_is_asked_for(site: Site) -> None:
+@pytest.mark.parametrize("more", [{}, {"requirement": "app"}])
+def test_an_overridden_specifier_asks_for_a_lock_where_it_stands(site: Site, more: dict[str, str]) -> None:
     site.write(f"images/series/{SERIES}/series.yaml", 'format: 1\ncomponents: {app: "~=2.0"}\n')
-    assert site.compared() == {}
-    site.lock(APP, ("wheel", "app", "1.0"), requirement="app")
-    with pytest.raises(LockError) as caught:
+    site.lock(APP, ("wheel", "app", "1.0"), **more)
+    with pytest.raises(LockError, match=r"app~=2\.0 excludes 1\.0, to which app is locked") as caught:
         site.graph().image("app")
     assert str(caught.value.where) == f"{site.folder}/images/series/{SERIES}/series.yaml:2:19"
 
