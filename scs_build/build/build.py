@@ -123,6 +123,13 @@ def build(
     return BuildResult(plan.series, plan.platform, seconds, made, failures, fetched, executor.seconds, unused)
 
 
+def there(graph: Graph, store: Store, name: str) -> BuiltImage | None:
+    """Return an image as it is to be now, if the store has it."""
+    step = graph.image(name)
+    record = result_of(store, step)
+    return BuiltImage(name, step.key, "none", 0.0, record, graph.origin_names(name)) if record else None
+
+
 def fetch_for(plan: Plan, store: Store, options: Options, progress: Progress) -> Fetched:
     """Fetch every artefact that the plan's steps read and the store does not hold, or holds broken."""
     return fetch_missing(plan.artefacts(), store, options, progress)

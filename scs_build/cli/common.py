@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from scs_build.cli.options import complete_image
 from scs_build.errors import EngineError
@@ -80,6 +81,17 @@ def layout_of(output: Path) -> Path:
     return output / "oci"
 
 
+def output_of(manifest: Path | None, output: Path) -> Path:
+    """Return the folder with the images of a manifest: what `--output` names, else where the manifest lies.
+
+    An output folder that nobody named counts where no images lie beside the manifest.
+    """
+    named = click.get_current_context().get_parameter_source("output") is not ParameterSource.DEFAULT
+    if manifest is None or named or not layout_of(manifest.parent).is_dir():
+        return output
+    return manifest.parent
+
+
 def manifest_of(output: Path, series: str) -> Path:
     """Return where the manifest of a series is put."""
     return output / f"{series}.json"
@@ -88,7 +100,7 @@ def manifest_of(output: Path, series: str) -> Path:
 def manifest_there(session: Session, output: Path) -> Path:
     """Return where the manifest of the series is put; raises `ManifestError` where only a part was built."""
     from scs_build.errors import Location, ManifestError, ScsBuildError
-    from scs_build.oci.layout import read_layout, reference
+    from scs_build.oci.layout import references
 
     path = manifest_of(output, session.series)
     if path.exists():
@@ -96,7 +108,7 @@ def manifest_there(session: Session, output: Path) -> Path:
     every = names_of(session, ())
     missing = every
     with suppress(ScsBuildError):  # no layout: nothing was built there
-        built = {reference(entry) for entry in read_layout(layout_of(output))["manifests"]}
+        built = references(layout_of(output))
         missing = tuple(name for name in every if f"{name}:{session.series}" not in built)
     if missing and missing != every:
         raise ManifestError(

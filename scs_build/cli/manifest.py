@@ -23,7 +23,7 @@ def command(session: Session, output: Path) -> None:
     """
     from scs_build.cli.ends import report_all
 
-    result = build_images(session, (), output)
+    result, _ = build_images(session, (), output)
     if result.failures:
         raise SystemExit(report_all(result.failures))
     print_text(manifest_of(output, result.series).read_text().rstrip())

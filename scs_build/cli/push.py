@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scs_build.cli.common import images_argument, layout_of, output_option
+from scs_build.cli.common import images_argument, layout_of, output_of, output_option
 from scs_build.cli.moved import read_wanted, tell, wanted_of
 from scs_build.cli.options import Session, refuse_offline, session_options
 from scs_build.cli.registries import access_options, manifest_option, place_option, skopeo_for, tag_options
@@ -31,9 +31,9 @@ def command(
 ) -> None:  # fmt: skip
     """Put images into a registry, by digest.
 
-    Exactly the digests of a manifest: copies from the OCI layout in the output folder what the registry
-    does not have yet, reads it back by digest, and only then lets the tags stand for it. A second run
-    sends nothing; an interrupted one goes on where it was. Credentials are those of `skopeo login` or
+    Exactly the digests of a manifest: copies from the OCI layout in the output folder (where none is named,
+    beside the manifest that is) what the registry does not have yet, reads it back by digest, and only then
+    lets the tags stand for it. A second run sends nothing; an interrupted one goes on where it was. Credentials are those of `skopeo login` or
     `docker login` ($REGISTRY_AUTH_FILE).
     """
     from scs_build.oci.registry.push import push
@@ -43,7 +43,7 @@ def command(
     wanted = wanted_of(found, images)
     with skopeo_for(session, place, access) as skopeo:
         outcome = push(
-            wanted, layout_of(output), place, tags or (found.content.series,), skopeo,
+            wanted, layout_of(output_of(manifest, output)), place, tags or (found.content.series,), skopeo,
             move_tags=move_tag, jobs=session.jobs, progress=session.progress,
         )  # fmt: skip
     tell(session, outcome, "sent", {"registry": str(place), "manifest": found.digest})

@@ -41,13 +41,11 @@ def command(session: Session, output: Path) -> None:
     is built then is not the pinned release.
     """
     from scs_build.cli.aging import with_overlay
-    from scs_build.cli.build import written_manifest
 
     began = time.monotonic()
     folder = output / "lock-overlay" / session.series
-    (built, proved), overlay = with_overlay(session, lambda within: _made(within, output), folder)
+    (built, manifest, proved), overlay = with_overlay(session, lambda within: _made(within, output), folder)
     spent = time.monotonic() - began
-    manifest = written_manifest(session, built, output)
     answer: dict[str, Any] = {"seconds": round(spent, 3), "build": built.to_json(), "proof": proved.to_json()}
     answer["lock_overlay"] = str(overlay) if overlay else None
     page = closing_page(built, proved, output, manifest, spent)
@@ -57,17 +55,17 @@ def command(session: Session, output: Path) -> None:
     print_result(answer, page, as_json=session.json)
 
 
-def _made(session: Session, output: Path) -> tuple[BuildResult, StackRun]:
+def _made(session: Session, output: Path) -> tuple[BuildResult, Path | None, StackRun]:
     """Build the images and prove the stack; ends the command when an image could not be built."""
     from scs_build.cli.build import build_images
     from scs_build.cli.running import run_stack_of
 
-    built = build_images(session, IMAGES, output)
+    built, manifest = build_images(session, IMAGES, output)
     if built.failures:
         from scs_build.cli.ends import report_all
 
         raise SystemExit(report_all(built.failures))
-    return built, run_stack_of(session, STACK, output)
+    return built, manifest, run_stack_of(session, STACK, output)
 
 
 def closing_page(

@@ -71,7 +71,7 @@ def build(
     builds = []
     for name, chosen in series_of(session.catalogue, images, only).items():
         own = replace(session, series=name)
-        builds.append(finish(graph_of(own), build_images(own, chosen, output), logs or output))
+        builds.append(finish(graph_of(own), build_images(own, chosen, output)[0], logs or output))
     rows = [
         (f"{image.name}:{made.result.series}", "built" if image.action == "build" else "there", image.digest)
         for made in builds

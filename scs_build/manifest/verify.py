@@ -12,7 +12,7 @@ from typing import Any
 from scs_build.canonical import sha256_bytes
 from scs_build.errors import ScsBuildError
 from scs_build.manifest.manifest import Manifest, ManifestImage, content_digest
-from scs_build.oci.layout import blob_path, blob_problem, read_layout
+from scs_build.oci.layout import blob_path, blob_problem, read_layout, references
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -36,18 +36,31 @@ def verify_manifest(manifest: Manifest, layout: Path, jobs: int = 2) -> list[str
     return problems + _unreadable(manifest, layout)
 
 
+def unlisted(manifest: Manifest, layout: Path) -> dict[str, str | None]:
+    """Return the images that the index of a layout does not list, each with the digest of its name there.
+
+    There is such a one where a part of the series was built after the manifest was written. Raises as
+    `read_layout` does.
+    """
+    listed = {entry["digest"] for entry in read_layout(layout)["manifests"]}
+    named, series = references(layout), manifest.content.series
+    missing = (image for image in manifest.content.images if image.digest not in listed)
+    return {image.name: named.get(f"{image.name}:{series}") for image in missing}
+
+
 def _unreadable(manifest: Manifest, layout: Path) -> list[str]:
     """Return why other programs cannot find the images in the layout."""
     try:
-        listed = {entry["digest"] for entry in read_layout(layout)["manifests"]}
+        missing = unlisted(manifest, layout)
     except ScsBuildError as error:
         return [str(error)]
-    images = manifest.content.images
-    return [
-        f"{image.name}: the index of the layout does not list it"
-        for image in images
-        if image.digest not in listed
-    ]
+    return [f"{name}: {_instead(other)}" for name, other in missing.items()]
+
+
+def _instead(other: str | None) -> str:
+    if other is None:
+        return "the index of the layout does not list it"
+    return f"the layout has another image of that name, {other}, built since the manifest was written"
 
 
 def _blobs(image: ManifestImage, layout: Path) -> Iterator[str]:

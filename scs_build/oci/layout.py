@@ -92,6 +92,12 @@ def reference(descriptor: Mapping[str, Any]) -> str | None:
     return name
 
 
+def references(directory: Path) -> dict[str, str]:
+    """Return the digests of a layout by the names that stand for them; raises as `read_layout` does."""
+    named = ((reference(entry), entry["digest"]) for entry in read_layout(directory)["manifests"])
+    return {name: digest for name, digest in named if name}
+
+
 def has_reference(directory: Path, name: str, digest: str) -> bool:
     """Return whether a layout is there in which `name` stands for the image `digest`."""
     if not (directory / "index.json").exists():

@@ -127,6 +127,33 @@ def test_images_are_built_marked_and_ours_are_equal(
     assert by_name(answer("plan"))["notes"]["origin"] == ["acme"]
 
 
+def test_a_part_that_is_built_over_ours_is_told_until_the_rest_is_there(
+    locked: Any, layer: Path, built: BuildResult, store: Store, tmp_path: Path
+) -> None:
+    """A manifest says what is in its folder, or `verify` says what is not, and the command that mends it."""
+    folder, layered = ("-o", str(tmp_path)), ("--recipes", str(layer))
+
+    def call(*args: str, status: int = 0) -> str:
+        done = parts.call(store, *args, *folder)
+        assert done.returncode == status, done.stderr
+        return done.stderr
+
+    call("build")
+    call("verify")
+    command = f"scs-build build --recipes {layer} --output {tmp_path} "
+    warning = f"warning: {tmp_path}/{SERIES}.json is from before, with another memcached: `{command}"
+    assert warning in call("build", "memcached", *layered)
+    said = call("verify", *layered, status=33)
+    assert "memcached: the layout has another image of that name" in said
+    assert f"run: scs-build build --series {SERIES} --output {tmp_path} --recipes {layer}" in said
+    # With the last one that the series lacks it is whole: the manifest is written.
+    assert "warning" not in call("build", "notes", *layered)
+    call("verify")
+    # And one of ours in its place again makes it ours, as all else of ours is there.
+    assert "warning" not in call("build", "memcached")
+    call("verify")
+
+
 def config(store: Store, digest: str) -> Any:
     def read(name: str) -> Any:
         return json.loads(store.blob(name.removeprefix("sha256:")).read_bytes())

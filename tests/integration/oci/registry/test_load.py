@@ -118,6 +118,7 @@ def test_the_command_names_images_as_asked(call: Call, world: World, at_docker_d
     assert image["reference"] == id_of(f"{PLACE}/scs/app:{SERIES}")
     assert call("load", "app", "-o", world.output).status == 0
     assert id_of(f"app:{SERIES}") == image["reference"]
+    assert call("load", "app", "--manifest", world.output / f"{SERIES}.json").status == 0
 
 
 def test_without_a_daemon_it_says_how_to_get_one(

@@ -200,6 +200,11 @@ def test_the_command_tells_references_bytes_and_failures(
     said = call("push", "base", "--to", f"{proxy.host}/scs", "--plain-http", "-o", world.output)
     assert said.status == 0
     assert f"{proxy.host}/scs/base@{world.wanted('base').digest}" in said.stdout
+    beside = call(
+        "push", "base", "--to", f"{proxy.host}/scs", "--plain-http", "--manifest",
+        world.output / f"{SERIES}.json",
+    )  # fmt: skip
+    assert beside.status == 0, beside.stderr
     assert call("push", "none", "--to", f"{registry.host}/scs", "-o", world.output).status == 17
     assert call("push", "--to", f"{registry.host}/scs", "--tag", "-x", "-o", world.output).status == 18
     assert call("push", "--to", "not a registry", "-o", world.output).status == 18
