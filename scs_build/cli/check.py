@@ -23,7 +23,7 @@ from scs_build.cli.common import (
     output_option,
 )
 from scs_build.cli.options import Session, session_options
-from scs_build.cli.output import print_result, seconds, table
+from scs_build.cli.output import marked, print_result, seconds, table
 
 if TYPE_CHECKING:
     from scs_build.engines.tools import ToolsTree
@@ -128,6 +128,7 @@ def look(
     answer = {
         "series": series,
         "platform": graph.platform,
+        "origins": {name: origin for name in names if (origin := list(graph.origin_names(name)))},
         "verdicts": verdicts,
         "failures": [{"image": i, "check": c, **e.to_json()} for (i, c), e in result.failures.items()],
         "evidence": str(evidence_of(output) / series),
@@ -199,7 +200,11 @@ def result_text(answer: Answer) -> str:
     cells = {(v["image"], v["check"]): _cell(v["findings"]) for v in verdicts}
     cells |= {(f["image"], f["check"]): "could not look" for f in failures}
     images, checks = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True)) if cells else ([], [])
-    rows = [(name, *(cells.get((name, check), "-") for check in checks)) for name in images]
+    origins = answer["origins"]
+    rows = [
+        (marked(name, origins.get(name, ())), *(cells.get((name, check), "-") for check in checks))
+        for name in images
+    ]
     made = sum(verdict["seconds"] > 0 for verdict in verdicts)
     done = f"{made} looked at, {len(verdicts) - made} known, in {seconds(answer['seconds'])}"
     end = f"{done}; statements in {answer['evidence']}"

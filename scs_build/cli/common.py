@@ -98,7 +98,7 @@ def manifest_of(output: Path, series: str) -> Path:
 
 
 def manifest_there(session: Session, output: Path) -> Path:
-    """Return where the manifest of the series is put; raises `ManifestError` where only a part was built."""
+    """Return where the manifest of the series is; raises `ManifestError` where not all of it was built."""
     from scs_build.errors import Location, ManifestError, ScsBuildError
     from scs_build.oci.layout import references
 
@@ -110,14 +110,14 @@ def manifest_there(session: Session, output: Path) -> Path:
     with suppress(ScsBuildError):  # no layout: nothing was built there
         built = references(layout_of(output))
         missing = tuple(name for name in every if f"{name}:{session.series}" not in built)
-    if missing and missing != every:
-        raise ManifestError(
-            f"there is no manifest yet: the series {session.series} is built only in part there,"
-            f" without {', '.join(missing)}",
-            where=Location(str(path)),
-            solution="run: scs-build build",
-        )
-    return path
+    if not missing:
+        return path
+    told = f"nothing of the series {session.series} is built there: there is no manifest yet"
+    if missing != every:
+        told = f"there is no manifest yet: the series {session.series} is built only in part there, without "
+        told += ", ".join(missing)
+    solution = "run: scs-build build; a manifest from elsewhere can be named"
+    raise ManifestError(told, where=Location(str(path)), solution=solution)
 
 
 def evidence_of(output: Path) -> Path:

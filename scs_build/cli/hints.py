@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -24,7 +24,8 @@ def repeated(text: str | None, args: Sequence[str]) -> str | None:
     given = list(_given(args[: args.index("--")] if "--" in args else args))
     if text is None or not given:
         return text
-    return COMMAND.sub(lambda found: _completed(found[0], given), text)
+    own = _options_of(args)
+    return COMMAND.sub(lambda found: _completed(found[0], given, own), text)
 
 
 def call_args() -> Sequence[str]:
@@ -45,19 +46,21 @@ def _given(args: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "--output", word.removeprefix("-o")
 
 
-def _completed(command: str, given: Sequence[tuple[str, str]]) -> str:
+def _completed(command: str, given: Sequence[tuple[str, str]], own: Mapping[str, str | None]) -> str:
     words, dashes, rest = command.partition(" -- ")
     said = words.split()
-    known = _options_of(said[1:]) - set(said)
+    # An option of the same name may take something else: the file of a bill is no folder of images.
+    known = {name for name, value in _options_of(said[1:]).items() if value == own.get(name, value)} - {*said}
     added = "".join(f" {name} {shlex.quote(value)}" for name, value in given if name in known)
     return f"{words}{added}{dashes}{rest}"
 
 
-def _options_of(words: Sequence[str]) -> set[str]:
-    """Return the options that a suggested command takes, none for what is no command."""
+def _options_of(words: Sequence[str]) -> dict[str, str | None]:
+    """Return the options that a command takes, and what each is given; none for what is no command."""
     command: click.Command | None = LazyGroup("scs-build")
     for word in words:
         if not isinstance(command, click.Group):
             break
         command = command.get_command(click.Context(command), word)
-    return {name for parameter in command.params for name in parameter.opts} if command else set()
+    parameters = command.params if command else ()
+    return {name: parameter.metavar for parameter in parameters for name in parameter.opts}

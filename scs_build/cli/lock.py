@@ -159,10 +159,10 @@ def check_locks(session: Session, images: tuple[str, ...]) -> None:
     findings = {name: check_lock(session.catalogue, session.series, name, session.platform) for name in names}
     text = "\n".join(finding for found in findings.values() for finding in found)
     print_result(findings, text or f"{len(names)} locks fit their recipes", as_json=session.json)
-    warn_of_idle(session, images)
     wrong = [name for name, found in findings.items() if found]
     if wrong:
         raise LockError(
             f"the locks of {', '.join(wrong)} do not fit their recipes",
             solution=f"run `scs-build lock {' '.join(wrong)} --series {session.series}`",
         )
+    warn_of_idle(session, images)

@@ -36,11 +36,13 @@ def wanted_of(manifest: Manifest, names: Sequence[str]) -> list[Wanted]:
     """Return the images of a manifest that were asked for (no names: all), those with few layers first."""
     from scs_build.errors import UnknownNameError
     from scs_build.oci.registry.images import Wanted
+    from scs_build.recipes.explain import series_apart
 
     known = [image.name for image in manifest.content.images]
     if unknown := [name for name in names if name not in known]:
         raise UnknownNameError(
-            f"the manifest names no image {', '.join(unknown)}", solution=f"it names {', '.join(known)}"
+            f"the manifest names no image {', '.join(unknown)}",
+            solution=series_apart(unknown[0], known) or f"it names {', '.join(known)}",
         )
     images = sorted(manifest.content.images, key=lambda image: (len(image.layers), image.name))
     return [

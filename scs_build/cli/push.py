@@ -33,8 +33,8 @@ def command(
 
     Exactly the digests of a manifest: copies from the OCI layout in the output folder (where none is named,
     beside the manifest that is) what the registry does not have yet, reads it back by digest, and only then
-    lets the tags stand for it. A second run sends nothing; an interrupted one goes on where it was. Credentials are those of `skopeo login` or
-    `docker login` ($REGISTRY_AUTH_FILE).
+    lets the tags stand for it. A second run sends nothing; an interrupted one goes on where it was.
+    Credentials are those of `skopeo login` or `docker login` ($REGISTRY_AUTH_FILE).
     """
     from scs_build.oci.registry.push import push
 

@@ -30,7 +30,7 @@ FORMATS = ("cyclonedx", "spdx")
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write it into this file instead of standard output.",
+    help="Write it into this file instead of standard output; its folder is made where there is none.",
 )
 @session_options("series", "platform")
 def command(session: Session, image: str, form: str, output: Path | None) -> None:

@@ -12,7 +12,7 @@ from scs_build.errors import Location, LockError, PolicyError, RecipeError, Unkn
 from scs_build.recipes.checks import build_order, check_components
 from scs_build.recipes.component import Component
 from scs_build.recipes.document import read
-from scs_build.recipes.explain import near_miss
+from scs_build.recipes.explain import near_miss, series_apart
 from scs_build.recipes.layer import (
     FILE,
     PATHS,
@@ -248,6 +248,8 @@ def _with(series: Series, addition: Addition) -> Series:
 
 
 def _meant(names: Mapping[str, object], wrong: str) -> str:
+    if apart := series_apart(wrong, names.keys()):
+        return apart
     near = near_miss(wrong, list(names))
     return f"did you mean `{near}`?" if near else f"there are: {', '.join(sorted(names)) or 'none'}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -54,6 +55,12 @@ def near_miss(word: object, allowed: list[str]) -> str | None:
 
     found = get_close_matches(str(word).lower(), allowed, n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def series_apart(word: str, known: Collection[str]) -> str | None:
+    """Return what to do about a name with its series behind an @, which only `diff` takes."""
+    name, _, series = word.partition("@")
+    return f"name the series apart: {name} --series {series}" if series and name in known else None
 
 
 def allowed_hint(word: object, allowed: list[str]) -> str:

@@ -125,6 +125,7 @@ def test_a_layer_fulfils_the_same_contracts_at_both_engines(
     engine: str, store: Store, layer: Layer, out: Path, at_docker_daemon: Daemon
 ) -> None:
     answer = call(store, layer, "check", *TOUCHED, "--engine", engine, "-o", str(out))
+    assert answer["origins"] == {image: ["acme"] for image in TOUCHED}
     found = {(v["image"], v["check"]): v["ok"] for v in answer["verdicts"]}
     checks = ("attribution", "sbom", "licences", "hardening", "smoke")
     assert found == {(image, check): True for image in TOUCHED for check in checks}
@@ -160,6 +161,7 @@ def test_evidence_about_what_the_layer_does_not_touch_is_ours(
     store: Store, layer: Layer, out: Path, tmp_path: Path
 ) -> None:
     theirs = call(store, layer, "check", "mariadb", "-o", str(tmp_path / "theirs"))
+    assert theirs["origins"] == {}
     done = parts.call(store, "check", "mariadb", "--offline", "--json", "-o", str(tmp_path / "ours"))
     assert done.returncode == 0, done.stderr
     statements = [

@@ -34,7 +34,8 @@ def verdict(check: str, *findings: Finding, seconds: float = 0.0, image: str = "
 
 def answer(*verdicts: Verdict) -> dict[str, Any]:
     lines = [verdict.to_json() for verdict in verdicts]
-    return {"verdicts": lines, "failures": [], "evidence": "out/e", "indexed": True, "seconds": 1.25}
+    where = {"origins": {}, "evidence": "out/e", "indexed": True}
+    return {"verdicts": lines, "failures": [], "seconds": 1.25, **where}
 
 
 @pytest.fixture
@@ -44,6 +45,11 @@ def world(tmp_path: Path) -> World:
     policy.parent.mkdir()
     policy.write_text((ROOT / "policy/hardening.yaml").read_text())
     return made
+
+
+def test_images_that_a_layer_touches_are_marked() -> None:
+    found = answer(verdict("smoke"), verdict("smoke", image="more")) | {"origins": {"more": ["acme"]}}
+    assert [line.split("  ")[0] for line in result_text(found).splitlines()[1:3]] == ["app", "more (acme)"]
 
 
 def test_of_many_paths_with_the_same_to_be_said_a_few_are_told() -> None:

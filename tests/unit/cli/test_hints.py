@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from scs_build.cli.hints import repeated
-from scs_build.errors import LockError, ManifestError
+from scs_build.errors import LockError, ManifestError, UnknownNameError
+from scs_build.manifest.manifest import write_manifest
 from tests.unit.cli.conftest import Said
+from tests.unit.cli.test_registries import manifest
 
 Call = Callable[..., Said]
 
@@ -25,6 +27,8 @@ Call = Callable[..., Said]
         ("run: scs-build store gc --all", "plan --series 2 --store s", " --store s"),
         ("`scs-build x` `scs-build why`", "why --series 2", "`scs-build x` `scs-build why --series 2`"),
         ("run: scs-build run a -- b", "run a --root r -- --store s", "run: scs-build run a --root r -- b"),
+        ("run: scs-build build a", "sbom a -o a.json --store s", "run: scs-build build a --store s"),
+        ("`scs-build lock a`", "lock --check --platform linux/x", "`scs-build lock a --platform linux/x`"),
         ("run scs-build as root", "plan --recipes x", ""),
         ("make it again", "plan --recipes x", ""),
         ("run: scs-build plan", "plan", ""),
@@ -68,7 +72,33 @@ def test_a_series_that_is_built_in_part_says_what_its_manifest_waits_for(call: C
         said = call(*argv, "-o", str(out))
         assert said.status == ManifestError.exit_code
         assert "is built only in part there, without python, keystone, mariadb, memcached\n" in said.stderr
-        assert f"hint: run: scs-build build --output {out}\n" in said.stderr
+        assert f"hint: run: scs-build build --output {out}; a manifest from" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "argv", [("plan",), ("build", "memcached"), ("why",), ("push", "--to", "r.example.org/x")]
+)
+def test_a_series_behind_an_at_is_to_be_named_apart(
+    call: Call, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    write_manifest(manifest(), tmp_path / "out/2026.1.json")
+    there = ("-o", str(tmp_path / "out")) if argv[0] in ("build", "push") else ()
+    name = "app" if argv[0] == "push" else "keystone"
+    said = call(*argv, f"{name}@2025.1", *there)
+    assert said.status == UnknownNameError.exit_code
+    assert f"hint: name the series apart: {name} --series 2025.1\n" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "argv", [("load", "keystone"), ("push", "--to", "registry.example.org/x"), ("verify",)]
+)
+def test_where_nothing_is_built_it_says_so_and_how_to(
+    call: Call, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    said = call(*argv, "-o", str(tmp_path / "out"))
+    assert said.status == ManifestError.exit_code
+    assert "nothing of the series 2026.1 is built there: there is no manifest yet" in said.stderr
+    assert f"hint: run: scs-build build --output {tmp_path}/out; " in said.stderr
 
 
 def test_a_platform_that_is_none_is_a_usage_error_that_names_those_that_are(call: Call) -> None:
