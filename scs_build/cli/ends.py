@@ -114,10 +114,14 @@ def interrupted(error: KeyboardInterrupt) -> int:
 
     end_programs()
     status = status_of(error)
-    word = INTERRUPTED.get(status, "interrupted")
-    with suppress(OSError):  # the terminal may be what went away
-        click.echo(f"\n{word}; run again to continue: what is finished is kept", err=True)
+    say_interrupted(status, "run again to continue: what is finished is kept")
     return status
+
+
+def say_interrupted(status: int, rest: str) -> None:
+    """Say what came, by the status that it ends a command with, and what follows of it."""
+    with suppress(OSError):  # the terminal may be what went away
+        click.echo(f"\n{INTERRUPTED.get(status, 'interrupted')}; {rest}", err=True)
 
 
 def broken_pipe() -> int:

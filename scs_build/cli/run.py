@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scs_build.cli.common import graph_of
-from scs_build.cli.ends import talk
+from scs_build.cli.ends import say_interrupted, talk
 from scs_build.cli.options import Session, complete_image, refuse_engine, session_options
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ def command(
         raise click.UsageError(
             f"{image} has no service to run; name a command: scs-build run {image} -- COMMAND"
         )
-    status = run_image(found, wish, writable_paths(component), tools_of(session, graph))
+    status = run_image(
+        found, wish, writable_paths(component), tools_of(session, graph),
+        told=lambda status: say_interrupted(status, f"{image} is told to end"),
+    )  # fmt: skip
     if status == NOT_FOUND and (program := missing_program(found, wish)):
         talk(f"error: {image} has no program {program}", colour="red")
     raise SystemExit(status)

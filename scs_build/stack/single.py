@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,12 @@ from scs_build.oci.tree import MergedTree
 from scs_build.stack.processes import SandboxProcess
 
 GRACE_SECONDS = 10.0
+Told = Callable[[int], None]
 OWN_TMPFS = {"/run": 0o755, "/tmp": 0o1777}
+
+
+def _no_word(status: int) -> None:
+    """Say nothing of an interrupt."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,17 @@ def sandbox_of(image: RunnableImage, wish: Wish, writable: Sequence[str]) -> San
     )
 
 
-def run_image(image: RunnableImage, wish: Wish, writable: Sequence[str], tools: ToolsTree) -> int:
+def run_image(
+    image: RunnableImage, wish: Wish, writable: Sequence[str], tools: ToolsTree, *, told: Told = _no_word
+) -> int:
     """Run an image until it ends and return its status (128 + n after signal n).
 
     An interrupt, SIGTERM or SIGHUP is passed on as SIGTERM; what has not ended 10 s later is killed. One that
-    SIGTERM ended has the status of what came.
+    SIGTERM ended has the status of what came. `told` is called before, with that status.
     """
     sandbox = sandbox_of(image, wish, writable)
-    return attended(tools, sandbox_argv(tools, sandbox), {**image.environment, **wish.environment})
+    environment = {**image.environment, **wish.environment}
+    return attended(tools, sandbox_argv(tools, sandbox), environment, told=told)
 
 
 def missing_program(image: RunnableImage, wish: Wish) -> str | None:
@@ -73,8 +81,9 @@ def missing_program(image: RunnableImage, wish: Wish) -> str | None:
 
 
 def attended(
-    tools: ToolsTree, argv: Sequence[str], environment: Mapping[str, str], *, shell: bool = False
-) -> int:
+    tools: ToolsTree, argv: Sequence[str], environment: Mapping[str, str], *, shell: bool = False,
+    told: Told = _no_word,
+) -> int:  # fmt: skip
     """Run a sandbox with the caller's own streams, as `run_image` says.
 
     A `shell` that talks with a person takes no notice of SIGTERM, so it is told by SIGHUP, and the status is
@@ -87,6 +96,7 @@ def attended(
         try:
             status = process.wait()
         except KeyboardInterrupt as interrupt:
+            told(status_of(interrupt))
             process.stop(signal.SIGHUP if shell else signal.SIGTERM, GRACE_SECONDS)
             status = process.wait() or 0
             # That of what came, unless the program ended in its own way.

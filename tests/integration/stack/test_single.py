@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scs_build.cli.ends import INTERRUPTED
 from scs_build.store.store import Store
 from tests.integration.conftest import ROOT
 
@@ -62,6 +63,7 @@ def test_a_service_ends_well_when_interrupted(store: Store, images: object, tmp_
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
+    assert "\ninterrupted; mariadb is told to end\n" in log.read_text()
     assert "Shutdown complete" in log.read_text()
 
 
@@ -114,10 +116,11 @@ def test_a_program_that_takes_no_care_of_its_end_has_the_status_of_what_came(
 ) -> None:
     code = "import time; print(1, flush=True); time.sleep(600)"
     argv = command(store, "python", "--", "/usr/bin/python3", "-c", code)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as run:
-        assert run.stdout and run.stdout.readline() == b"1\n"
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout and run.stderr and run.stdout.readline() == b"1\n"
         run.send_signal(number)
         assert run.wait() == 128 + number
+        assert run.stderr.read().decode() == f"\n{INTERRUPTED[128 + number]}; python is told to end\n"
 
 
 def test_a_program_that_is_not_there_ends_as_in_a_shell(store: Store, images: object) -> None:
