@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scs_build.errors import Location
@@ -29,20 +29,30 @@ class UnusedRule(NamedTuple):
 
 
 def unused_rules(graph: Graph, store: Store, built: Collection[str]) -> tuple[UnusedRule, ...]:
-    """Return the rules of recipes that no path needed, in the order of the images.
+    """Return the rules of recipes and of layers' tables that no path needed: in the order of the images, then
+    of the layers.
 
-    A recipe's rules are judged where every image of the series that they hold for was built: the image
-    itself, and those that stand on it. Tables of paths are not: they are for images that are still to come.
+    They are judged where every image of the series that they hold for was built: for a recipe the image
+    itself, and those that stand on it; for a table those that its layer touches. Our own table is not: it is
+    for images that are still to come.
     """
-    images = graph.catalogue.images(graph.series)
     known = {name: found for name in built if (found := _matched(graph, store, name)) is not None}
     answer: list[UnusedRule] = []
-    for name in images:
-        part = graph.catalogue.component(name).rules
-        concerned = [other for other in images if name in graph.catalogue.lineage(other)]
-        if (part.generated or part.dropped) and known.keys() >= set(concerned):
+    for part, concerned in _parts(graph):
+        if (part.generated or part.dropped) and concerned and known.keys() >= set(concerned):
             answer += _unused(part, known, concerned)
     return tuple(answer)
+
+
+def _parts(graph: Graph) -> Iterator[tuple[Part, list[str]]]:
+    """Yield what states rules, with the images of the series that these hold for."""
+    catalogue = graph.catalogue
+    images = catalogue.images(graph.series)
+    for name in images:
+        yield catalogue.component(name).rules, [x for x in images if name in catalogue.lineage(x)]
+    for layer in catalogue.layers:
+        if table := catalogue.table_of(layer):
+            yield table, [name for name in images if layer in graph.origin(name)]
 
 
 def _unused(part: Part, known: Mapping[str, Matched], images: Iterable[str]) -> Iterable[UnusedRule]:

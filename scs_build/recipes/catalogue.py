@@ -118,9 +118,13 @@ class Catalogue:
         Those are its own, its ancestors', those of the tables of the layers, the highest first, and ours.
         """
         recipes = [self.component(part).rules for part in reversed(self.lineage(name))]
-        tables = [self._layer_paths[layer] for layer in reversed(tuple(layers))]
+        tables = [self.table_of(layer) for layer in reversed(tuple(layers))]
         stated = (part for part in (*recipes, *tables, self.paths) if part)
         return Rules(tuple(part for part in stated if part.generated or part.dropped))
+
+    def table_of(self, layer: Layer) -> Part | None:
+        """Return the table of paths of one of the layers, if it has one."""
+        return self._layer_paths[layer]
 
     @cached_property
     def _layer_paths(self) -> dict[Layer, Part | None]:

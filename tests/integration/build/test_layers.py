@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,33 @@ def test_a_part_that_is_built_over_ours_is_told_until_the_rest_is_there(
     # And one of ours in its place again makes it ours, as all else of ours is there.
     assert "warning" not in call("build", "memcached")
     call("verify")
+
+
+def test_a_rule_of_the_layers_table_that_no_image_of_it_needs_is_told(
+    locked: Any, layer: Path, built: BuildResult, store: Store, tmp_path: Path
+) -> None:
+    """It is judged with all images that the layer touches; one that an image needs is not told."""
+    shutil.copytree(layer, tmp_path / "layer")
+    needed = "/etc/memcached.conf"
+    recipe = tmp_path / "layer" / MEMCACHED / "recipe.yaml"
+    lines = recipe.read_text().splitlines(keepends=True)
+    recipe.write_text("".join(line for line in lines if needed not in line and line != "dropped:\n"))
+    (tmp_path / "layer/images/paths.yaml").write_text(
+        f"format: 1\ngenerated: []\ndropped:\n  - {{path: {needed}, reason: recipes name the options}}\n"
+        "  - {path: /srv/never/**, reason: nobody needs it}\n"
+    )
+
+    def unused(*images: str) -> Any:
+        where = ("--recipes", str(tmp_path / "layer"), "-o", str(tmp_path / "out"), "--json")
+        done = parts.call(store, "build", *images, *where)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)["unused_rules"]
+        assert all(f"warning: {rule['where']}: the rule on {rule['path']}" in done.stderr for rule in found)
+        return found
+
+    assert unused("notes") == []
+    table = f"{tmp_path}/layer/images/paths.yaml"
+    assert unused() == [{"path": "/srv/never/**", "where": f"{table}:5:5"}]
 
 
 def config(store: Store, digest: str) -> Any:
