@@ -75,9 +75,9 @@ class Limits:
             yield from self._specifiers(line.name)
 
     def _specifiers(self, name: str) -> Iterator[tuple[str, SpecifierSet, Location]]:
-        for written in self._specified.get(name, ()):
-            from packaging.specifiers import SpecifierSet
+        from packaging.specifiers import SpecifierSet
 
+        for written in self._specified.get(name, ()):
             specifier = SpecifierSet(self._context.series.components[written])
             yield name, specifier, self._context.specified_at(written)
 
